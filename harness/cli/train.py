@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 DryRun = Annotated[
     bool, Option("--dry-run", None, "Print the engine's command for every stage, and run nothing.", panel=RUNS)
 ]
-SHOWN = ("reward", "kl", "completion_length", "grad_norm", "seconds")
+SHOWN = ("reward", "kl", "completion_length", "guard_rate", "right_low_marks", "grad_norm", "seconds")
 """What a line of progress says of a step, beside the parts of the reward."""
 NEAR = "boundary"
 """The group whose gains are shown in columns of their own, where a task has it."""

@@ -76,6 +76,7 @@ def training_stages(folder: Path) -> list[TrainingCurves]:
             if (folder / name / "best.json").is_file():
                 about = {**about, "best": _object(folder / name / "best.json")}
             points, torn = _curves(folder / name / "metrics.jsonl")
+            about = {**about, **_monitors(folder / name / "monitors.json")}
             curves.append(TrainingCurves(name, about, points, torn, _evaluated(folder / name / "eval")))
             curves += _otherwise(f"{name}, shuffled clips", folder / name / "eval" / SHUFFLED)
     return curves
@@ -126,6 +127,25 @@ def _train(path: Path, train: Mapping[str, Any]) -> list[dict[str, Any]]:
     if not isinstance(listed, list) or not all(isinstance(one, dict) and _is_name(one.get("name")) for one in listed):
         raise DataError(f"{path}: `stages` must be a list of objects, each with the name of a folder.")
     return listed
+
+
+def _monitors(path: Path) -> dict[str, str]:
+    """Return what each rule of the monitors found, in words; nothing where a stage has none."""
+    if not path.is_file():
+        return {}
+    try:
+        return {f"monitor: {one['rule']}": _found(one) for one in json.loads(read_regular(path))}
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path}: not what monitors found ({error!r}): delete it, the training writes it anew."
+        ) from None
+
+
+def _found(result: Mapping[str, Any]) -> str:
+    if result["worst"] is None:
+        return "no step has this figure"
+    warned = f"warned at {', '.join(map(str, result['warned']))}" if result["warned"] else "no warning"
+    return f"{warned}; worst {result['worst']:.3g} at step {result['worst_step']}"
 
 
 def _is_name(name: object) -> bool:

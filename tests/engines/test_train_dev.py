@@ -41,6 +41,7 @@ def test_ms_swift_measures_the_dev_split_of_which_each_question_is_answered_once
     assert best["value"] == max(step["dev/accuracy"] for step in (steps[2], steps[3]))
     kept = layout.best / f"checkpoint-{best['step']}"
     assert (layout.model / "model.safetensors").samefile(kept / "model.safetensors")
-    counts = [json.loads(line) for line in (layout.root / "dev-rewards.jsonl").read_text().splitlines()]
-    assert len(counts) == 4, "a batch of each of two processes, after two steps"
+    counts = [(layout.reward_counts / f"dev-rank-{rank}.jsonl").read_text().splitlines() for rank in (0, 1)]
+    assert [len(lines) for lines in counts] == [2, 2], "a batch of each of two processes, after two steps"
+    assert all({"guard_rate", "length_right"} <= step.keys() for step in steps.values()), "of training, not of dev"
     assert json.loads(out)["dev"][0]["step"] == best["step"]

@@ -11,8 +11,8 @@ from dtbench.harness.extract.answer import extract
 from dtbench.harness.extract.tidy import split_text
 from dtbench.harness.judge.verdict import json_values
 from dtbench.training.data.rows import TrainingRow
+from dtbench.training.recipe.reward_settings import RewardSettings
 from dtbench.training.rewards.guards import is_loop, is_nothing_new
-from dtbench.training.rewards.settings import RewardSettings
 
 _ASKED = re.compile(
     r"\b(?:correct|right|final|best) (?:answer|option|choice)\b"

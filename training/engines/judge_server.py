@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dtbench.training.engines.contract import EngineCommand
-from dtbench.training.recipe.settings import JUDGE, Recipe, StageRecipe
-from dtbench.training.rewards import reward_settings
-from dtbench.training.rewards.settings import EVENTS
+from dtbench.training.recipe.reward_settings import EVENTS, JUDGE
+from dtbench.training.recipe.settings import Recipe, StageRecipe
 
 JUDGE_URL = "JUDGE_URL"
 """The placeholder of a command that stands for the judge's address, which is known once it runs."""
@@ -14,7 +13,7 @@ _BY_EVALUATOR = frozenset({"evaluator", "hybrid"})
 
 def asks_model(recipe: Recipe, stage: StageRecipe) -> bool:
     """Return whether a reward of the stage is computed by a language model over an endpoint."""
-    settings = reward_settings(recipe.rewards)
+    settings = recipe.rewards
     if settings.evaluator in {"", EVENTS}:
         return False
     by_model = settings.consistency == "evaluator" and "consistency" in stage.rewards
@@ -23,7 +22,7 @@ def asks_model(recipe: Recipe, stage: StageRecipe) -> bool:
 
 def needs_judge(recipe: Recipe, stage: StageRecipe) -> bool:
     """Return whether a reward of the stage is computed by the model of the table [judge]."""
-    return recipe.rewards.get("evaluator") == JUDGE and asks_model(recipe, stage)
+    return recipe.rewards.evaluator == JUDGE and asks_model(recipe, stage)
 
 
 def judge_command(recipe: Recipe) -> EngineCommand:

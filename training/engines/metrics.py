@@ -14,6 +14,7 @@ from dtbench.training.engines.contract import Engine, Metrics
 from dtbench.training.engines.dev_figures import DevFigures
 from dtbench.training.engines.divergence import FirstStepLimits
 from dtbench.training.engines.inside.swift_bridge import AUDIO_GRADIENT
+from dtbench.training.engines.reward_figures import RewardFigures
 from dtbench.training.recipe.settings import StopGuards, Validation
 
 _DIGITS = 7
@@ -27,14 +28,26 @@ class MetricsFollower:
     """
 
     def __init__(
-        self, log: Path, metrics: Path, engine: Engine, *, done: int, validation: Validation | None = None
+        self,
+        log: Path,
+        metrics: Path,
+        engine: Engine,
+        *,
+        done: int,
+        validation: Validation | None = None,
+        counts: Path | None = None,
     ) -> None:
         self._log, self._metrics, self._engine = log, metrics, engine
+        stored = read_steps(metrics)
+        known = min(done, int(stored[-1]["step"])) if stored else 0
+        self._counts = None if counts is None else RewardFigures(counts, after=known)
         self._offset, self._rest = 0, b""
         self._dev = DevFigures(validation)
         logged = [*self._new_steps(), *self._dev.release()]
         self._rest = b""  # half a line of an engine that is gone: the next one's begins behind it
-        steps = {int(step["step"]): step for step in [*logged, *read_steps(metrics)]}
+        steps = {int(step["step"]): step for step in stored}
+        of_log = {int(step["step"]): step for step in logged}
+        steps |= {number: self._with_figures(of_log[number]) for number in sorted(of_log) if number not in steps}
         kept = [steps[number] for number in sorted(steps) if number <= done]
         self._dev.learn(kept)
         metrics.parent.mkdir(parents=True, exist_ok=True)
@@ -42,11 +55,16 @@ class MetricsFollower:
 
     def new_steps(self, *, ended: bool = False) -> list[Metrics]:
         """Store and return the steps since the last call; once the engine has `ended`, no step is waited with."""
-        steps = [*self._new_steps(), *(self._dev.release() if ended else ())]
+        found = [*self._new_steps(), *(self._dev.release() if ended else ())]
+        steps = [self._with_figures(step) for step in found]
         if steps:
             with self._metrics.open("a", encoding="utf-8") as file:
                 file.writelines(_line(step) for step in steps)
         return steps
+
+    def _with_figures(self, step: Metrics) -> Metrics:
+        """Add what the rewards of all processes say of a step; a figure of the engine's own stands."""
+        return step if self._counts is None else {**self._counts.of_step(int(step["step"])), **step}
 
     def _new_steps(self) -> list[Metrics]:
         if not self._log.exists():

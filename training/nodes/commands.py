@@ -12,7 +12,8 @@ from dtbench.training.engines.inside.swift_bridge import JUDGE_KEY_VARIABLE
 from dtbench.training.engines.judge_server import JUDGE_URL, judge_command
 from dtbench.training.engines.launch import fill_placeholders, get_engine
 from dtbench.training.nodes.shared import Attempt, Member, NodesFolder
-from dtbench.training.recipe.settings import JUDGE, Recipe
+from dtbench.training.recipe.reward_settings import JUDGE
+from dtbench.training.recipe.settings import Recipe
 
 _SAFE = {
     "VLLM_SERVER_DEV_MODE": "0",

@@ -24,8 +24,10 @@ from dtbench.harness.core.typed_settings import (
     read_table,
     read_toml,
 )
+from dtbench.training.recipe.monitors import check_monitors
 from dtbench.training.recipe.placed_evaluation import evaluation_gpus, uses_gpus
-from dtbench.training.recipe.settings import JUDGE, Recipe, StageRecipe, TrainingSettings
+from dtbench.training.recipe.reward_settings import JUDGE
+from dtbench.training.recipe.settings import Recipe, StageRecipe, TrainingSettings
 from dtbench.training.recipe.validation import check_validation
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -65,6 +67,7 @@ def check_recipe(recipe: Recipe, where: str) -> None:
         raise UserError(f"{where}: evaluation: describe = true: only the clips of the task mini can be described.")
     _check_gpus(recipe, where)
     _check_adapter(recipe, where)
+    check_monitors(recipe, where)
     seen: set[str] = set()
     for index, stage in enumerate(recipe.stage):
         if stage.name in seen or stage.name in _RESERVED or not is_name(stage.name):
@@ -108,7 +111,7 @@ def _check_gpus(recipe: Recipe, where: str) -> None:
             raise UserError(
                 f"{where}: {table}: {tensor} GPUs for a model (tensor, at_once): a divisor of its {there} is expected."
             )
-    if recipe.rewards.get("evaluator") == JUDGE and recipe.judge is None:
+    if recipe.rewards.evaluator == JUDGE and recipe.judge is None:
         raise UserError(
             f"{where}: rewards: evaluator = {JUDGE!r}: the recipe has no table [judge]: write one with its model, or "
             "name the URL of an endpoint in place of it."

@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from dtbench.harness.core.typed_settings import Condition, above, at_least, between, read_table
+from dtbench.training.recipe.reward_settings import RewardSettings
 
 Count = Annotated[int, at_least(1)]
 Share = Annotated[float, between(0, 1)]
 Positive = Annotated[float, above(0)]
 EngineName = Literal["swift", "megatron"]
-JUDGE = "judge"
-"""The evaluator that the recipe's table [judge] describes."""
 Correction = Literal["none", "token_truncate", "token_mask", "sequence_truncate", "sequence_mask"]
 
 
@@ -288,8 +287,7 @@ class Recipe:
     seed: int = 0
     training: TrainingSettings
     machines: Machines
-    rewards: Mapping[str, Any] = field(default_factory=dict)
-    """Settings of the rewards, see RewardSettings."""
+    rewards: RewardSettings = field(default_factory=RewardSettings)
     guards: StopGuards = StopGuards()
     monitor: tuple[MonitorRule, ...] = ()
     validation: Validation | None = None
@@ -310,7 +308,7 @@ class Recipe:
 
     def plain(self) -> dict[str, Any]:
         """Return the recipe as values of JSON."""
-        plain = dataclasses.asdict(self)
+        plain = {**dataclasses.asdict(self), "rewards": self.rewards.plain()}
         for stage in plain["stage"]:
             if stage["mine"] is not None:
                 stage["mine"] = {name.removesuffix("_"): value for name, value in stage["mine"].items()}

@@ -12,7 +12,7 @@ from dtbench.harness.extract.answer import Extraction, extract
 from dtbench.harness.extract.evidence import DEFAULT_MIN_EVIDENCE, set_weak_aside
 from dtbench.harness.extract.tidy import own_turn
 from dtbench.training.data.rows import TrainingRow
-from dtbench.training.rewards.settings import Template
+from dtbench.training.recipe.reward_settings import Template
 
 
 class ParsedCompletion(NamedTuple):

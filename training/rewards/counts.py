@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dtbench.harness.core.price import Price
-from dtbench.training.rewards.settings import RewardSettings
+from dtbench.training.recipe.reward_settings import RewardSettings
 
 MAX_FAILURES = 5
 """How many messages of failures are kept."""

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from dtbench.harness.core.errors import MachineryError
+from dtbench.training.recipe.reward_settings import NGRAMS, RewardSettings
 from dtbench.training.rewards.cache import Cache, content_key
 from dtbench.training.rewards.cosines import ChainPair, Embedder
 from dtbench.training.rewards.counts import RewardCounts
-from dtbench.training.rewards.settings import NGRAMS, RewardSettings
 
 _WORD = re.compile(r"\w+|[.,;:?!]")
 MAX_NGRAM = 3

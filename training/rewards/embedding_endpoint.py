@@ -17,9 +17,9 @@ from dtbench.models.endpoint.hosts import host_of_urls
 from dtbench.models.endpoint.http import AwayError, DroppedError, GarbledError, Request
 from dtbench.models.endpoint.pool import EndpointPool
 from dtbench.models.endpoint.settings import EndpointSettings
+from dtbench.training.recipe.reward_settings import RewardSettings
 from dtbench.training.rewards.background import BackgroundClient
 from dtbench.training.rewards.cosines import ChainPair, Vector, pair_cosines
-from dtbench.training.rewards.settings import RewardSettings
 
 TEXTS_A_REQUEST = 32
 

@@ -13,10 +13,10 @@ from dtbench.harness.run.pace import Pace, PacedModel
 from dtbench.harness.run.retry import RetryPolicy, generate_with_retries
 from dtbench.harness.run.worker_pool import Progress, WorkerPool
 from dtbench.models.endpoint.server import Server
+from dtbench.training.recipe.reward_settings import RewardSettings
 from dtbench.training.rewards.background import BackgroundClient
 from dtbench.training.rewards.cache import Cache, content_key
 from dtbench.training.rewards.counts import RewardCounts
-from dtbench.training.rewards.settings import RewardSettings
 
 Verdict = Mapping[str, Any]
 

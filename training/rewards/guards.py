@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from dtbench.harness.core.task import letter_options
 from dtbench.training.data.rows import TrainingRow
-from dtbench.training.rewards.settings import RewardSettings
+from dtbench.training.recipe.reward_settings import RewardSettings
 
 NEW_SHARE = 0.2
 """The least share of a chain's content words that stand in neither the question nor its options."""

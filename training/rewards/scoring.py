@@ -12,6 +12,8 @@ from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.extract.answer import extract
 from dtbench.tasks import registry as task_registry
 from dtbench.training.data.rows import TrainingRow
+from dtbench.training.recipe.reward_settings import EVENTS, RewardSettings
+from dtbench.training.rewards.batch_figures import BatchFigures, batch_figures
 from dtbench.training.rewards.cache import Cache
 from dtbench.training.rewards.completion import ParsedCompletion, parse_completion
 from dtbench.training.rewards.cosines import ChainPair
@@ -21,7 +23,6 @@ from dtbench.training.rewards.evaluator import Evaluator, EvaluatorQuery, Verdic
 from dtbench.training.rewards.evaluator_prompts import Marks, compare_prompt, parse_marks, parse_support, support_prompt
 from dtbench.training.rewards.guards import matching_guard
 from dtbench.training.rewards.mini_grader import grade_chain
-from dtbench.training.rewards.settings import EVENTS, RewardSettings
 
 GRID = 1024
 """Rewards are multiples of 1/GRID: a group of equal ones then has a deviation of exactly 0 in an engine's float32."""
@@ -59,6 +60,8 @@ class RewardBatch:
     report: RewardCounts
     marks: Sequence[float | None] | None = None
     """The evaluator's means for the comparable candidates, once it was asked."""
+    cosines: Sequence[float] | None = None
+    """Those of the comparable candidates, once all were computed."""
 
     def comparable(self) -> list[Candidate]:
         """Return the right answers whose chains no guard rules out: only those are compared with a reference."""
@@ -115,14 +118,14 @@ def evaluator_reward(batch: RewardBatch) -> list[float]:
 def embedding_reward(batch: RewardBatch) -> list[float]:
     """Return the cosine of the chain's embedding with the reference's."""
     candidates = batch.comparable()
-    return batch.scatter(candidates, _cosines(batch, candidates))
+    return batch.scatter(candidates, _all_cosines(batch, candidates))
 
 
 def hybrid_reward(batch: RewardBatch) -> list[float]:
     """Return evaluator and embedding, weighted by the recipe; without a verdict, the embedding alone."""
     candidates = batch.comparable()
     weight = batch.settings.embedding_weight
-    marks, cosines = _mean_marks(batch, candidates), _cosines(batch, candidates)
+    marks, cosines = _mean_marks(batch, candidates), _all_cosines(batch, candidates)
     values = [
         cosine if mark is None else weight * cosine + (1 - weight) * mark
         for mark, cosine in zip(marks, cosines, strict=True)
@@ -172,6 +175,13 @@ def _marks(batch: RewardBatch, candidates: Sequence[Candidate]) -> list[Marks | 
     return [None if verdict is None else Marks(**verdict) for verdict in verdicts]
 
 
+def _all_cosines(batch: RewardBatch, candidates: Sequence[Candidate]) -> Sequence[float]:
+    """Return the cosine of each comparable candidate; a batch requests them only once."""
+    if batch.cosines is None:
+        batch.cosines = _cosines(batch, candidates)
+    return batch.cosines
+
+
 def _cosines(batch: RewardBatch, candidates: Sequence[Candidate]) -> list[float]:
     pairs = [ChainPair(one.row.id, one.chain, one.row.chain) for one in candidates]
     return batch.similarity.cosines(pairs, batch.report)
@@ -184,6 +194,8 @@ class Scores(NamedTuple):
     """Reward -> one number a completion, multiples of 1/1024 from 0 to 1, never NaN."""
     report: RewardCounts
     """What this batch took."""
+    figures: BatchFigures
+    """What it says about reward hacking."""
 
 
 class Rewards:
@@ -214,7 +226,7 @@ class Rewards:
         values = {name: [round_to_grid(value) for value in REWARDS[name](batch)] for name in names}
         self.total.add(report)
         self._refuse_too_many_failures()
-        return Scores(values, report)
+        return Scores(values, report, _figures(batch, values))
 
     def close(self) -> None:
         """Close connections, models and files."""
@@ -239,6 +251,13 @@ class Rewards:
                     f"{self.settings.max_failed:.1%} that the recipe allows. The last one: {last.rstrip('.')}. "
                     f"Once that is mended, the same command goes on from the last checkpoint."
                 )
+
+
+def _figures(batch: RewardBatch, values: Mapping[str, Sequence[float]]) -> BatchFigures:
+    pairs = zip(batch.marks or (), batch.cosines or (), strict=False)
+    differences = [mark - cosine for mark, cosine in pairs if mark is not None]
+    ids, completions = [one.row.id for one in batch.candidates], [one.completion for one in batch.candidates]
+    return batch_figures(ids, completions, [one.guard for one in batch.candidates], values, differences)
 
 
 def check_reward_names(names: Sequence[str], settings: RewardSettings) -> None:

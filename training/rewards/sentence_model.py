@@ -7,9 +7,9 @@ from typing import Any
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.installed import install_command
+from dtbench.training.recipe.reward_settings import NGRAMS
 from dtbench.training.rewards.cosines import ChainPair, pair_cosines
 from dtbench.training.rewards.packaged_model import PACKAGE, package_folders, packaged_model_folder, split_package_name
-from dtbench.training.rewards.settings import NGRAMS
 
 ALTERNATIVES = f"name an endpoint by its URL, or take {NGRAMS!r}, which needs no model"
 

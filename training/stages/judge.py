@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import dataclasses
 
 from dtbench.harness.core.errors import DtbenchError, UserError
 from dtbench.models.endpoint.address import complete_url
 from dtbench.training.engines.judge_server import asks_model
-from dtbench.training.recipe.settings import JUDGE, JudgeServer, Recipe
-from dtbench.training.rewards import reward_settings
-from dtbench.training.rewards.settings import EVENTS, NGRAMS
+from dtbench.training.recipe.reward_settings import EVENTS, JUDGE, NGRAMS, RewardSettings
+from dtbench.training.recipe.settings import JudgeServer, Recipe
 from dtbench.training.stages.layout import StageLayout
 
 
 def judge_url(recipe: Recipe, given: str | None) -> str | None:
     """Return the URL of `--judge-url` in full; a UserError where the recipe asks no judge."""
-    evaluator = recipe.rewards.get("evaluator", "")
+    evaluator = recipe.rewards.evaluator
     if given is not None and evaluator != JUDGE:
         named = f"names its evaluator itself ({evaluator!r})" if evaluator else "names no evaluator"
         raise UserError(f"--judge-url {given}: the recipe {named}: write evaluator = {JUDGE!r} into its [rewards].")
@@ -32,7 +30,7 @@ def check_evaluator(recipe: Recipe, url: str | None) -> None:
         return
     from dtbench.models.endpoint.server import Server
 
-    settings = reward_settings(recipe.rewards)
+    settings = recipe.rewards
     address = url or settings.evaluator
     if address == JUDGE:
         judge = recipe.judge
@@ -59,13 +57,13 @@ def _beside(judge: JudgeServer) -> str:
     )
 
 
-def plan_settings(recipe: Recipe, layout: StageLayout) -> Mapping[str, Any]:
+def plan_settings(recipe: Recipe, layout: StageLayout) -> RewardSettings:
     """Return the settings of the rewards; verdicts of models are kept in the run's folder unless the recipe says where.
 
     A stage that is resumed then asks for no verdict twice.
     """
-    settings = reward_settings(recipe.rewards)
+    settings = recipe.rewards
     by_model = settings.evaluator not in {"", EVENTS} or settings.embedding != NGRAMS
     if settings.cache is not None or not by_model:
-        return recipe.rewards
-    return {**recipe.rewards, "cache": str(layout.verdicts)}
+        return settings
+    return dataclasses.replace(settings, cache=layout.verdicts)

@@ -60,8 +60,10 @@ class StageLayout:
         """The rows that were kept."""
         self.mined_report = self.mined / "mined.json"
         """How many of them were right how often."""
-        self.reward_counts = root / "rewards.jsonl"
-        """A line a batch: what its rewards took."""
+        self.reward_counts = root / "rewards"
+        """A file for each process, a line a batch: what its rewards took."""
+        self.monitors = root / "monitors.json"
+        """The worst figures by each rule of the monitors, and the steps at which it warned."""
         self.verdicts = root.parent / VERDICTS
         """The verdicts of models on chains, for all stages."""
         self.engine = root / "engine"

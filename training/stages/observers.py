@@ -17,6 +17,7 @@ from dtbench.training.engines.divergence import DivergenceTrend, FirstStepLimits
 from dtbench.training.engines.metrics import read_steps, violated_guard
 from dtbench.training.recipe.settings import Recipe, StageRecipe, Validation
 from dtbench.training.stages.layout import StageLayout
+from dtbench.training.stages.monitors import MonitorObserver
 from dtbench.training.stages.validation import is_saved, keep_best, measurements, reason_to_end
 
 OnStep = Callable[[StageRecipe, Metrics], None]
@@ -111,8 +112,8 @@ def stage_observers(
     recipe: Recipe, stage: StageRecipe, layout: StageLayout, on_step: OnStep, notify: Notify
 ) -> Sequence[StepObserver]:
     """Return what looks at the steps of this stage, in this order."""
-    del notify  # of those that warn
-    observers: list[StepObserver] = [StepReport(stage, on_step), GuardObserver(recipe, stage, layout)]
+    monitor = MonitorObserver(recipe.monitor, stage, layout, notify)
+    observers: list[StepObserver] = [StepReport(stage, on_step), GuardObserver(recipe, stage, layout), monitor]
     if recipe.validation is not None:
         observers.append(ValidationObserver(layout, recipe.validation))
     return observers

@@ -14,13 +14,15 @@ from dtbench.harness.stats.intervals import share
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.types import Record
 from dtbench.tasks import registry as task_registry
+from dtbench.training.engines.metrics import read_steps
 from dtbench.training.recipe.settings import Recipe
-from dtbench.training.rewards import Template, reward_settings
+from dtbench.training.rewards import Template
 from dtbench.training.rewards.completion import split_completion
 from dtbench.training.stages.describe_task import SPEC, DescribeTask, sounds_described
 from dtbench.training.stages.evaluate import EvalRun, is_evaluated
 from dtbench.training.stages.layout import BASE, Layout
 from dtbench.training.stages.mined_data import mining_report
+from dtbench.training.stages.monitors import monitor_results
 from dtbench.training.stages.validation import stage_measurements
 
 AS_TRAINED = "as-trained"
@@ -75,7 +77,7 @@ def finished_runs(recipe: Recipe, layout: Layout) -> list[OutcomeRow]:
 
 def outcome_table(recipe: Recipe, layout: Layout) -> dict[str, Any]:
     """Return the table as JSON: a row a run and task, the paired tests, and how well clips are described."""
-    runs, template = finished_runs(recipe, layout), reward_settings(recipe.rewards).template
+    runs, template = finished_runs(recipe, layout), recipe.rewards.template
     described: list[dict[str, Any]] = []
     for name, run in description_runs(recipe, layout).items() if recipe.evaluation.describe else ():
         if is_evaluated(run):
@@ -86,6 +88,11 @@ def outcome_table(recipe: Recipe, layout: Layout) -> dict[str, Any]:
         "mined": [report for stage in recipe.stage if (report := mining_report(layout, stage)) is not None],
         "described": described if recipe.evaluation.describe else None,
         "dev": list(_measured(recipe, layout)),
+        "monitors": [
+            {"stage": stage.name, **result}
+            for stage in recipe.stage
+            for result in monitor_results(recipe.monitor, read_steps(layout.stage(stage.name).metrics))
+        ],
     }
 
 

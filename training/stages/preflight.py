@@ -11,10 +11,10 @@ from dtbench.models.checkpoints import hub, trust
 from dtbench.models.checkpoints.checkpoint import resolve_checkpoint
 from dtbench.tasks import registry as task_registry
 from dtbench.training.data.row_sources import split_task
+from dtbench.training.recipe.reward_settings import NGRAMS
 from dtbench.training.recipe.settings import Recipe, StageRecipe
-from dtbench.training.rewards import check_reward_names, packaged_model, reward_settings
+from dtbench.training.rewards import check_reward_names, packaged_model
 from dtbench.training.rewards.packaged_model import PACKAGE, split_package_name
-from dtbench.training.rewards.settings import NGRAMS
 from dtbench.training.stages.dev_split import load_dev_rows
 from dtbench.training.stages.stage_data import draw_stage_rows
 
@@ -26,7 +26,7 @@ def check_rewards(recipe: Recipe) -> None:
     """Raise a UserError for rewards that are unknown or lack what they need; no network is used."""
     import difflib
 
-    settings = reward_settings(recipe.rewards)
+    settings = recipe.rewards
     for stage in recipe.stage:
         try:
             check_reward_names(list(stage.rewards), settings)
@@ -58,7 +58,7 @@ def check_trust(recipe: Recipe) -> None:
 
 def check_embedding(recipe: Recipe, environment: Path) -> None:
     """Raise a UserError where the engine's environment lacks the package of the recipe's embedding."""
-    settings = reward_settings(recipe.rewards)
+    settings = recipe.rewards
     rewards = {name for stage in recipe.stage for name in stage.rewards}
     if settings.embedding == NGRAMS or "://" in settings.embedding or rewards.isdisjoint(EMBEDDING_REWARDS):
         return

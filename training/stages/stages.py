@@ -50,7 +50,8 @@ from dtbench.training.engines.metrics import MetricsFollower, read_steps
 from dtbench.training.nodes.leader import AttemptLostError, Leader
 from dtbench.training.nodes.place import NodePlace
 from dtbench.training.recipe.placed_evaluation import placed_evaluation
-from dtbench.training.recipe.settings import JUDGE, Recipe, StageRecipe
+from dtbench.training.recipe.reward_settings import JUDGE
+from dtbench.training.recipe.settings import Recipe, StageRecipe
 from dtbench.training.stages import state
 from dtbench.training.stages.base_cache import keep, take_kept
 from dtbench.training.stages.dev_split import check_dev_sources
@@ -92,7 +93,7 @@ def train(options: TrainOptions, live: LiveLine, on_step: OnStep, place: NodePla
     check_dev_sources(recipe)
     check_trust(recipe)
     url = judge_url(recipe, options.judge_url)
-    if place is None or url is not None or recipe.rewards.get("evaluator") != JUDGE:
+    if place is None or url is not None or recipe.rewards.evaluator != JUDGE:
         check_evaluator(recipe, url)  # else a node serves it, later
     check_targets(recipe)
     layout = Layout(options.out.resolve())
@@ -239,7 +240,14 @@ class TrainingRun:
         done = checkpoint_step(complete[0]) if complete else 0
         # Also of an engine that came to its end after its caller was killed, steps are in its log alone.
         validation = self.recipe.validation
-        follower = MetricsFollower(layout.engine / LOG, layout.metrics, self.engine, done=done, validation=validation)
+        follower = MetricsFollower(
+            layout.engine / LOG,
+            layout.metrics,
+            self.engine,
+            done=done,
+            validation=validation,
+            counts=layout.reward_counts,
+        )
         if complete and is_final_checkpoint(complete[0], stage.steps):
             return
         if complete and (why := reason_to_end(read_steps(layout.metrics), validation)):

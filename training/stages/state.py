@@ -67,7 +67,8 @@ def open_state(path: Path, recipe: Recipe) -> TrainingState:
     new = TrainingState(path, plain, stages={stage.name: WAITING for stage in recipe.stage})
     state = read_state(path) if path.exists() else new
     stored = json.loads(json.dumps(stored_recipe(state.recipe).plain()))  # with fields that it was begun without
-    if differing := sorted(differing_settings(stored, plain)):
+    state.recipe = {**state.recipe, "monitor": plain["monitor"]}  # rules only look on: others may be taken at any time
+    if differing := sorted(differing_settings({**stored, "monitor": plain["monitor"]}, plain)):
         raise UserError(
             f"--out {path.parent}: holds a training with another recipe: {', '.join(differing[:4])} differ. "
             f"Use the same recipe to resume it, or name another --out."

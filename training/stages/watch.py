@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from dtbench.harness.core.errors import DtbenchError, UserError
 from dtbench.harness.run.live_line import LiveFigure, LiveState, duration
-from dtbench.harness.run.progress import COST, LEFT, RATE, RIGHT
+from dtbench.harness.run.progress import COST, FAILED, LEFT, RATE, RIGHT
 from dtbench.harness.run.watch import (
     KILLED,
     RUNNING,
@@ -34,6 +34,7 @@ from dtbench.training.stages import state
 from dtbench.training.stages.evaluate import EvalRun, is_evaluated
 from dtbench.training.stages.layout import BASE, Layout
 from dtbench.training.stages.mined_data import mining_report, mining_run
+from dtbench.training.stages.monitors import breaches, monitor_results
 from dtbench.training.stages.outcome import base_evaluations, base_prompts, description_runs
 
 PACED_STEPS = 20
@@ -114,6 +115,8 @@ class TrainingView:
             figures.append(LiveFigure(f"{mined['rows_kept']} of {mined['questions']} questions mined", COST))
         if (measured := self._last_measured(steps)) is not None:
             figures.append(LiveFigure(f"dev {measured:.3f}", RIGHT))
+        if broken := breaches(monitor_results(self._recipe.monitor, steps)):
+            figures.append(LiveFigure(f"! {broken[0]}{f' and {len(broken) - 1} more' if broken[1:] else ''}", FAILED))
         return LiveState(done, stage.steps, figures, "steps")
 
     def _last_measured(self, steps: Sequence[Metrics]) -> float | None:

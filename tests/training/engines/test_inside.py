@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -15,15 +16,16 @@ from dtbench.training.rewards import Rewards, reward_settings
 CHAIN = "i hear first loud long low tone , second soft short high beeps . so the answer is tone"
 SAID = f"<reasoning> {CHAIN} </reasoning> tone"
 ROW = TrainingRow("q1", Path("clip.wav"), "what is first ?", ("tone", "beeps"), "tone", CHAIN)
+ROWS = {"q1": ROW, "q2": dataclasses.replace(ROW, id="q2")}
 PLAIN = {"embedding": "ngrams", "consistency": "words", "guards": ["empty"]}
 
 
 def scorer(tmp_path: Path, *names: str, **settings: object) -> RewardColumns:
     """Scores as it does within an engine."""
     path = tmp_path / "rewards.json"
-    RewardPlan(names, {**PLAIN, **settings}, {"q1": ROW}, tmp_path / "rewards.jsonl").write(path)
+    RewardPlan(names, reward_settings({**PLAIN, **settings}), ROWS, tmp_path / "rewards").write(path)
     plan = RewardPlan.read(path)
-    return RewardColumns(plan, Rewards(reward_settings(plan.settings)))
+    return RewardColumns(plan, Rewards(plan.settings))
 
 
 def test_each_reward_of_a_batch_is_what_it_has_earned_and_the_batch_is_scored_once(tmp_path: Path) -> None:
@@ -32,10 +34,10 @@ def test_each_reward_of_a_batch_is_what_it_has_earned_and_the_batch_is_scored_on
     assert found.values("accuracy", ids, said) == [1.0, 0.0]
     assert found.values("format", ids, said) == [1.0, 0.0]
     assert found.values("embedding", ids, said) == [1.0, 0.0]
-    (line,) = (tmp_path / "rewards.jsonl").read_text().splitlines()
+    (line,) = (tmp_path / "rewards" / "rank-0.jsonl").read_text().splitlines()
     assert json.loads(line)["completions"] == 2
     assert found.values("accuracy", ["q1"], ["tone"]) == [1.0]
-    assert len((tmp_path / "rewards.jsonl").read_text().splitlines()) == 2
+    assert len((tmp_path / "rewards" / "rank-0.jsonl").read_text().splitlines()) == 2
 
 
 def test_an_evaluator_that_cannot_be_reached_stops_the_stage_and_says_why(

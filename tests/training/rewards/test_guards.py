@@ -8,9 +8,9 @@ import pytest
 from chains import GOOD, OTHER, REFERENCE, ROW, completion, mini_rows, score_batch
 
 from dtbench.harness.core.task import letter_options
+from dtbench.training.recipe.reward_settings import GUARDS
 from dtbench.training.rewards import RewardSettings, TrainingRow
 from dtbench.training.rewards.guards import matching_guard
-from dtbench.training.rewards.settings import GUARDS
 
 SETTINGS = RewardSettings(embedding="ngrams", consistency="words")
 SALAD = (

@@ -203,7 +203,7 @@ def test_minis_grader_refuses_rows_without_true_sounds() -> None:
     [
         ({"evaluater": "x"}, "unknown setting 'evaluater'. Did you mean evaluator"),
         ({"patience": 9.0}, "rewards: unknown setting 'patience'. It is called retry_budget now."),
-        ({"evaluator": "gpt"}, "a URL or 'mini events' is expected"),
+        ({"evaluator": "gpt"}, "a URL, 'judge' or 'mini events' is expected"),
         ({"max_failed": 2}, "max_failed = 2: 0 to 1 is expected"),
         ({"max_failed": "2%"}, 'max_failed = "2%": a number is expected'),
         ({"attempts": True}, "attempts = true: a whole number is expected"),

@@ -25,7 +25,7 @@ MARKS = '{"path": 8, "steps": 8, "strategy": 8, "depth": 8}'
 def recipe_with(url: str) -> Recipe:
     """A large recipe whose evaluator is an endpoint."""
     recipe = load_recipe("qwen2.5-omni-7b")
-    return dataclasses.replace(recipe, rewards={**recipe.rewards, "evaluator": url})
+    return dataclasses.replace(recipe, rewards=dataclasses.replace(recipe.rewards, evaluator=url))
 
 
 def test_the_judge_is_served_over_all_gpus_of_its_node() -> None:
@@ -92,8 +92,8 @@ def test_a_verdict_survives_a_judge_that_comes_back_at_another_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = load_recipe("qwen3-omni-30b")
-    settings = {**plan_settings(recipe, Layout(tmp_path).stage("stage-1")), "embedding": "ngrams"}
-    assert settings["cache"] == str(tmp_path / "verdicts")
+    settings = dataclasses.replace(plan_settings(recipe, Layout(tmp_path).stage("stage-1")), embedding="ngrams")
+    assert settings.cache == tmp_path / "verdicts"
     plan, text = RewardPlan(["evaluator"], settings, {ROW.id: ROW}, tmp_path / "counts"), completion(GOOD)
     asked = []
     for _ in range(2):

@@ -14,7 +14,6 @@ from dtbench.training.data.rows import TrainingRow
 from dtbench.training.engines.inside.swift_bridge import RewardPlan
 from dtbench.training.recipe.recipe import load_recipe
 from dtbench.training.recipe.settings import Recipe, StageRecipe
-from dtbench.training.rewards import reward_settings
 from dtbench.training.stages.layout import Layout
 from dtbench.training.stages.stage_data import engine_question, prepare_stage
 
@@ -80,7 +79,7 @@ def test_the_splits_of_mini_become_questions_with_clips_and_rewards_that_know_th
     plan = RewardPlan.read(layout.stage("stage-1").reward_plan)
     rows = [plan.rows[line["row"]] for line in lines]
     said = [f"<think> {one.chain} </think> {one.answer}" for one in rows]
-    values = score_batch(plan.names, rows, said, reward_settings(plan.settings)).values
+    values = score_batch(plan.names, rows, said, plan.settings).values
     assert values["accuracy"] == values["format"] == [1.0] * 20
     assert min(values["hybrid"]) > 0.9
 

@@ -8,10 +8,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.training.data.rows import TrainingRow
+from dtbench.training.recipe.reward_settings import RewardSettings, reward_settings
 
 ROW_COLUMN = "row"
 """The column of the engine's data that says which training row a completion answers."""
@@ -34,18 +35,18 @@ class RewardPlan:
     """The rewards of a stage: their names, their settings, and the rows that they read."""
 
     names: Sequence[str]
-    settings: Mapping[str, Any]
+    settings: RewardSettings
     rows: Mapping[str, TrainingRow]
     counts: Path
-    """The file that gets a line for each batch: what its rewards took."""
+    """The folder with a file for each process, which gets a line for each batch: what its rewards took."""
     dev: Sequence[str] = ()
     """Which of the rows are dev questions."""
 
     def write(self, path: Path) -> None:
         """Write the plan to a file."""
         rows = [{**dataclasses.asdict(row), "audio": str(row.audio)} for row in self.rows.values()]
-        content = {"names": list(self.names), "settings": dict(self.settings), "rows": rows, "counts": str(self.counts)}
-        content["dev"] = list(self.dev)
+        content = {"names": list(self.names), "settings": self.settings.plain(), "rows": rows}
+        content |= {"counts": str(self.counts), "dev": list(self.dev)}
         replace_whole(path, json.dumps(content, ensure_ascii=False).encode())
 
     @classmethod
@@ -56,7 +57,8 @@ class RewardPlan:
             row["id"]: TrainingRow(**{**row, "audio": Path(row["audio"]), "choices": tuple(row["choices"])})
             for row in content["rows"]
         }
-        return cls(content["names"], content["settings"], rows, Path(content["counts"]), content.get("dev", ()))
+        settings = reward_settings(content["settings"])
+        return cls(content["names"], settings, rows, Path(content["counts"]), content.get("dev", ()))
 
 
 class StoppedError(RuntimeError):

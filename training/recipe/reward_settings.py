@@ -12,11 +12,12 @@ from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.typed_settings import at_least, between, check_settings, read_table
 from dtbench.harness.extract.chain_tags import ChainTags
 from dtbench.models.endpoint.settings import EndpointSettings
-from dtbench.training.recipe.settings import JUDGE
 
 Guard = Literal["empty", "huge", "loop", "nothing new", "word salad", "copy", "instruction"]
 GUARDS: tuple[Guard, ...] = get_args(Guard)
 """Why a chain is rejected, in the order in which it is looked for."""
+JUDGE = "judge"
+"""The evaluator that the recipe's table [judge] describes."""
 EVENTS = "mini events"
 """The grader of the benchmark mini, which needs no model."""
 NGRAMS = "ngrams"
