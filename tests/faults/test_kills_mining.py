@@ -93,3 +93,24 @@ def test_what_was_asked_before_a_kill_is_not_asked_again_and_the_stage_trains_on
     outcome = json.loads((out / "outcome.json").read_text())
     assert outcome["mined"] == [report]
     assert state.read_state(layout.state).stages["stage-2"] == state.DONE
+
+
+def test_a_stage_for_which_too_little_is_kept_stops_with_what_to_do_and_asks_nothing_anew(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    data = rows_file(tmp_path / "rows", ROWS)
+    mine = 'mine = { from = "base", samples = 2, pass = [1, 1] }'
+    first = ('data = ["mini-train-1"]\nquestions = 40', f'data = ["{data}"]\n{mine}')
+    with chatting(default=Turn("I do not know.")) as chat:
+        file = endpoint_recipe(tmp_path, chat.url, AT_ONCE, first)
+        layout = begun(file, out)
+        command = ("train", file, "--out", out, "--engine", install(tmp_path / "engine"))
+        done = call(*command)
+        assert (done.code, len(chat.asked)) == (2, 2 * ROWS)
+        again = call(*command)
+        assert (again.code, len(chat.asked)) == (2, 2 * ROWS)
+    for said in (done.err, again.err):
+        last = said.splitlines()[-1]
+        assert last.startswith("error: stage stage-1: mine: 0 questions are kept, and a step takes 4: 16 never right;")
+        assert f"with --reuse {layout.root}" in last
+    assert json.loads(layout.stage("stage-1").mined_report.read_text())["rows_kept"] == 0
+    assert state.read_state(layout.state).stages["stage-1"] == state.WAITING
