@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from chat_server import Chat, Turn, chatting
 from killed_trainings import QUESTIONS, losses, recipe_file
+from processes import descendants
 from several_nodes import ThreeNodes, on_three_nodes
 from stand_in_engine import install
+from trainer import begun
 
 from dtbench.training.engines.metrics import read_steps
 from dtbench.training.recipe.recipe import load_recipe
@@ -66,3 +68,13 @@ def test_one_of_three_nodes_is_killed_in_each_phase_and_every_step_is_done_once(
     assert resumed
     assert set(resumed) <= {"checkpoint-2", "checkpoint-4"}
     assert all([node["role"] for node in one["nodes"]] == ["trainer", "trainer", "rollout"] for one in attempts)
+
+
+def test_ctrl_c_on_node_0_ends_every_node_with_130_and_leaves_no_process(nodes: ThreeNodes) -> None:
+    begun(nodes.recipe, nodes.out)
+    nodes.start()
+    nodes.wait_until(lambda: read_steps(Layout(nodes.out).stage("stage-1").metrics))
+    started = [one for process in nodes.running.values() for one in descendants(process.pid)]
+    nodes.running[0].send_signal(signal.SIGINT)
+    assert nodes.codes() == [130, 130, 130], nodes.said()
+    assert not [one for one in started if one.alive]
