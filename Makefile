@@ -7,7 +7,7 @@ TRAIN_SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.
 
 NEIGHBOURS_SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py neighbours-constraints.in neighbours-constraints.txt every-eval-ever.txt)
 
-.PHONY: demo quick coverage test check lint bench architectures whole faults mutants proof audit licences sbom vllm browser train-env neighbours clean
+.PHONY: demo quick coverage test check lint bench architectures whole faults mutants train-nodes proof audit licences sbom vllm browser train-env neighbours clean
 
 demo: .venv/.demo  ## the model in the box answers the benchmark in the box, anew each time
 	@rm -rf results/runs/demo-local results/runs/demo-vllm
@@ -48,6 +48,9 @@ faults: .venv/.dev  ## the campaign of faults, whole: kills, full disks, damaged
 	@rm -f .faults.jsonl
 	@DTBENCH_WHOLE=1 DTBENCH_FAULTS=$(CURDIR)/.faults.jsonl $(BIN)/python -m pytest tests/faults --quiet; ended=$$?; \
 	$(BIN)/python tests/support/campaign.py .faults.jsonl; exit $$ended
+
+train-nodes: .venv/.demo train-env  ## the real engine on two nodes of this machine, of which one is killed in each phase
+	DTBENCH_WHOLE=1 $(BIN)/python -m pytest --quiet tests/faults/test_kills_nodes.py
 
 COUNT := 60
 mutants: .venv/.dev  ## COUNT changes of the core that break it, drawn with DTBENCH_SEED, and the share that the tests catch; an hour or two, and it goes on where it was stopped

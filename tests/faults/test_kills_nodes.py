@@ -11,9 +11,9 @@ import pytest
 from chat_server import Chat, Turn, chatting
 from killed_trainings import QUESTIONS, losses, recipe_file
 from processes import descendants
-from several_nodes import ThreeNodes, on_three_nodes
+from several_nodes import NODES, SeveralNodes, free_port, on_three_nodes
 from stand_in_engine import install
-from trainer import begun
+from trainer import begun, engine_place, short_recipe
 
 from dtbench.training.engines.metrics import read_steps
 from dtbench.training.recipe.recipe import load_recipe
@@ -28,17 +28,21 @@ def chat() -> Iterator[Chat]:
 
 
 @pytest.fixture
-def nodes(tmp_path: Path, chat: Chat) -> Iterator[ThreeNodes]:
-    recipe = recipe_file(tmp_path, chat, *on_three_nodes())
+def nodes(tmp_path: Path, chat: Chat) -> Iterator[SeveralNodes]:
+    mined = (
+        "questions = 40\nsteps = 4",
+        'questions = 40\nmine = { from = "stage-1", samples = 2, pass = [0, 2] }\nsteps = 4',
+    )
+    recipe = recipe_file(tmp_path, chat, *on_three_nodes(), mined)
     environment = {"DTBENCH_ENGINE": str(install(tmp_path / "engine")), "STAND_IN_STEP": "0.3"}
-    three = ThreeNodes(recipe, tmp_path / "run", environment)
+    three = SeveralNodes(recipe, tmp_path / "run", environment)
     try:
         yield three
     finally:
         three.end()
 
 
-def test_one_of_three_nodes_is_killed_in_each_phase_and_every_step_is_done_once(nodes: ThreeNodes) -> None:
+def test_one_of_three_nodes_is_killed_in_each_phase_and_every_step_is_done_once(nodes: SeveralNodes) -> None:
     layout, out = Layout(nodes.out), nodes.out
     stage_1, stage_2 = (layout.stage(name) for name in ("stage-1", "stage-2"))
     nodes.start()
@@ -51,6 +55,8 @@ def test_one_of_three_nodes_is_killed_in_each_phase_and_every_step_is_done_once(
     nodes.kill(0)
     nodes.wait_until(lambda: (stage_1.eval / "run.json").exists())
     nodes.kill(1)
+    nodes.wait_until(lambda: (stage_2.mined_run / "run.json").exists())
+    nodes.kill(0)
     nodes.wait_until(lambda: nodes.report(2)["state"] == "ready" and nodes.attempts()[-1]["stage"] == "stage-2")
     nodes.kill(2)
     nodes.wait_until(lambda: len(read_steps(stage_2.metrics)) >= 1)
@@ -58,7 +64,7 @@ def test_one_of_three_nodes_is_killed_in_each_phase_and_every_step_is_done_once(
         os.kill(worker.pid, signal.SIGKILL)
 
     assert nodes.codes() == [0, 0, 0], nodes.said()
-    assert nodes.killed == ["trainer 0", "trainer 1", "trainer 0", "trainer 1", "rollout 0"]
+    assert nodes.killed == ["trainer 0", "trainer 1", "trainer 0", "trainer 1", "trainer 0", "rollout 0"]
     recipe = load_recipe(str(nodes.recipe))
     runs = [run for _, run in planned_evaluations(recipe, layout)]
     assert losses(recipe, out, runs, QUESTIONS) == (0, 0)
@@ -70,7 +76,7 @@ def test_one_of_three_nodes_is_killed_in_each_phase_and_every_step_is_done_once(
     assert all([node["role"] for node in one["nodes"]] == ["trainer", "trainer", "rollout"] for one in attempts)
 
 
-def test_ctrl_c_on_node_0_ends_every_node_with_130_and_leaves_no_process(nodes: ThreeNodes) -> None:
+def test_ctrl_c_on_node_0_ends_every_node_with_130_and_leaves_no_process(nodes: SeveralNodes) -> None:
     begun(nodes.recipe, nodes.out)
     nodes.start()
     nodes.wait_until(lambda: read_steps(Layout(nodes.out).stage("stage-1").metrics))
@@ -78,3 +84,35 @@ def test_ctrl_c_on_node_0_ends_every_node_with_130_and_leaves_no_process(nodes: 
     nodes.running[0].send_signal(signal.SIGINT)
     assert nodes.codes() == [130, 130, 130], nodes.said()
     assert not [one for one in started if one.alive]
+
+
+@pytest.mark.engine
+@pytest.mark.skipif("DTBENCH_WHOLE" not in os.environ, reason="`make train-nodes` takes a quarter of an hour")
+def test_the_real_engine_trains_on_two_nodes_of_which_one_is_killed_in_each_phase(tmp_path: Path) -> None:
+    mined = (
+        "questions = 40\nsteps = 4",
+        'questions = 40\nmine = { from = "stage-1", samples = 2, pass = [0, 2] }\nsteps = 4',
+    )
+    machines = ("processes = 2", f"processes = 1\nnodes = 2\nport = {free_port()}")
+    recipe, layout = short_recipe(tmp_path, machines, mined), Layout(tmp_path / "run")
+    stage_1, stage_2 = (layout.stage(name) for name in ("stage-1", "stage-2"))
+    environment = {"DTBENCH_ENGINE": str(engine_place()), "OMP_NUM_THREADS": "1"}
+    nodes = SeveralNodes(recipe, layout.root, environment, NODES[:2])
+    try:
+        nodes.start()
+        nodes.wait_until(lambda: (layout.base_eval / "run.json").exists())
+        nodes.kill(0)
+        nodes.wait_until(lambda: len(read_steps(stage_1.metrics)) >= 3)
+        nodes.kill(1)
+        nodes.wait_until(lambda: (stage_1.eval / "run.json").exists())
+        nodes.kill(0)
+        nodes.wait_until(lambda: (stage_2.mined_run / "run.json").exists())
+        nodes.kill(0)
+        nodes.wait_until(lambda: len(read_steps(stage_2.metrics)) >= 1)
+        nodes.kill(1)
+        assert nodes.codes() == [0, 0], nodes.said()
+    finally:
+        nodes.end()
+    for stage, steps in ((stage_1, 6), (stage_2, 4)):
+        assert [step["step"] for step in read_steps(stage.metrics)] == list(range(1, steps + 1))
+    assert len({one["stage"] for one in nodes.attempts() if one["resume"]}) == 2

@@ -36,20 +36,21 @@ def on_three_nodes() -> Sequence[tuple[str, str]]:
 
 
 @dataclass
-class ThreeNodes:
-    """Starts the three, and starts those anew that were killed."""
+class SeveralNodes:
+    """Starts the nodes, and starts those anew that were killed."""
 
     recipe: Path
     out: Path
     environment: Mapping[str, str]
+    names: Sequence[str] = NODES
     running: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
     killed: list[str] = field(default_factory=list)
 
     def start(self, *nodes: int) -> None:
-        """Start these, or all."""
-        for node in nodes or range(len(NODES)):
+        """Start these, or all of them."""
+        for node in nodes or range(len(self.names)):
             own = {
-                "NNODES": str(len(NODES)),
+                "NNODES": str(len(self.names)),
                 "NODE_RANK": str(node),
                 "DTBENCH_NODE_ADDRESS": "127.0.0.1",
                 "DTBENCH_NODE_LOST": str(LOST),
@@ -67,7 +68,7 @@ class ThreeNodes:
         process = self.running[node]
         process.kill()
         assert process.wait() == -signal.SIGKILL
-        self.killed.append(NODES[node])
+        self.killed.append(self.names[node])
         self.start(node)
 
     def wait_until(self, reached: Callable[[], object]) -> None:
