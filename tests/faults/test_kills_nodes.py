@@ -20,6 +20,11 @@ from dtbench.training.recipe.recipe import load_recipe
 from dtbench.training.stages.layout import Layout
 from dtbench.training.stages.watch import planned_evaluations
 
+MINED = (
+    "questions = 40\nsteps = 4",
+    'questions = 40\nmine = { from = "stage-1", samples = 2, pass = [0, 2] }\nsteps = 4',
+)
+
 
 @pytest.fixture
 def chat() -> Iterator[Chat]:
@@ -29,11 +34,7 @@ def chat() -> Iterator[Chat]:
 
 @pytest.fixture
 def nodes(tmp_path: Path, chat: Chat) -> Iterator[SeveralNodes]:
-    mined = (
-        "questions = 40\nsteps = 4",
-        'questions = 40\nmine = { from = "stage-1", samples = 2, pass = [0, 2] }\nsteps = 4',
-    )
-    recipe = recipe_file(tmp_path, chat, *on_three_nodes(), mined)
+    recipe = recipe_file(tmp_path, chat, *on_three_nodes(), MINED)
     environment = {"DTBENCH_ENGINE": str(install(tmp_path / "engine")), "STAND_IN_STEP": "0.3"}
     three = SeveralNodes(recipe, tmp_path / "run", environment)
     try:
@@ -86,33 +87,30 @@ def test_ctrl_c_on_node_0_ends_every_node_with_130_and_leaves_no_process(nodes: 
     assert not [one for one in started if one.alive]
 
 
-@pytest.mark.engine
-@pytest.mark.skipif("DTBENCH_WHOLE" not in os.environ, reason="`make train-nodes` takes a quarter of an hour")
-def test_the_real_engine_trains_on_two_nodes_of_which_one_is_killed_in_each_phase(tmp_path: Path) -> None:
-    mined = (
-        "questions = 40\nsteps = 4",
-        'questions = 40\nmine = { from = "stage-1", samples = 2, pass = [0, 2] }\nsteps = 4',
-    )
-    machines = ("processes = 2", f"processes = 1\nnodes = 2\nport = {free_port()}")
-    recipe, layout = short_recipe(tmp_path, machines, mined), Layout(tmp_path / "run")
-    stage_1, stage_2 = (layout.stage(name) for name in ("stage-1", "stage-2"))
-    environment = {"DTBENCH_ENGINE": str(engine_place()), "OMP_NUM_THREADS": "1"}
-    nodes = SeveralNodes(recipe, layout.root, environment, NODES[:2])
-    try:
-        nodes.start()
-        nodes.wait_until(lambda: (layout.base_eval / "run.json").exists())
-        nodes.kill(0)
-        nodes.wait_until(lambda: len(read_steps(stage_1.metrics)) >= 3)
-        nodes.kill(1)
-        nodes.wait_until(lambda: (stage_1.eval / "run.json").exists())
-        nodes.kill(0)
-        nodes.wait_until(lambda: (stage_2.mined_run / "run.json").exists())
-        nodes.kill(0)
-        nodes.wait_until(lambda: len(read_steps(stage_2.metrics)) >= 1)
-        nodes.kill(1)
-        assert nodes.codes() == [0, 0], nodes.said()
-    finally:
-        nodes.end()
-    for stage, steps in ((stage_1, 6), (stage_2, 4)):
-        assert [step["step"] for step in read_steps(stage.metrics)] == list(range(1, steps + 1))
-    assert len({one["stage"] for one in nodes.attempts() if one["resume"]}) == 2
+if "DTBENCH_WHOLE" in os.environ:  # `make train-nodes`: a quarter of an hour
+
+    @pytest.mark.engine
+    def test_the_real_engine_trains_on_two_nodes_of_which_one_is_killed_in_each_phase(tmp_path: Path) -> None:
+        machines = ("processes = 2", f"processes = 1\nnodes = 2\nport = {free_port()}")
+        recipe, layout = short_recipe(tmp_path, machines, MINED), Layout(tmp_path / "run")
+        stage_1, stage_2 = (layout.stage(name) for name in ("stage-1", "stage-2"))
+        environment = {"DTBENCH_ENGINE": str(engine_place()), "OMP_NUM_THREADS": "1"}
+        nodes = SeveralNodes(recipe, layout.root, environment, NODES[:2])
+        try:
+            nodes.start()
+            nodes.wait_until(lambda: (layout.base_eval / "run.json").exists())
+            nodes.kill(0)
+            nodes.wait_until(lambda: len(read_steps(stage_1.metrics)) >= 3)
+            nodes.kill(1)
+            nodes.wait_until(lambda: (stage_1.eval / "run.json").exists())
+            nodes.kill(0)
+            nodes.wait_until(lambda: (stage_2.mined_run / "run.json").exists())
+            nodes.kill(0)
+            nodes.wait_until(lambda: len(read_steps(stage_2.metrics)) >= 1)
+            nodes.kill(1)
+            assert nodes.codes() == [0, 0], nodes.said()
+        finally:
+            nodes.end()
+        for stage, steps in ((stage_1, 6), (stage_2, 4)):
+            assert [step["step"] for step in read_steps(stage.metrics)] == list(range(1, steps + 1))
+        assert len({one["stage"] for one in nodes.attempts() if one["resume"]}) == 2
