@@ -113,4 +113,6 @@ if "DTBENCH_WHOLE" in os.environ:  # `make train-nodes`: a quarter of an hour
             nodes.end()
         for stage, steps in ((stage_1, 6), (stage_2, 4)):
             assert [step["step"] for step in read_steps(stage.metrics)] == list(range(1, steps + 1))
-        assert len({one["stage"] for one in nodes.attempts() if one["resume"]}) == 2
+        attempts = nodes.attempts()
+        assert [one["resume"] for one in attempts if one["stage"] == "stage-1"][-1].endswith("checkpoint-2")
+        assert len([one for one in attempts if one["stage"] == "stage-2"]) == 2
