@@ -98,10 +98,11 @@ def _text(record: MetadataRecord, name: str, drafts: bool) -> str:
     return text
 
 
-def row_as_json(row: TrainingRow, folder: Path) -> dict[str, Any]:
-    """Return a row as a file in that folder stores it."""
+def row_as_json(row: TrainingRow, folder: Path | None = None) -> dict[str, Any]:
+    """Return a row as a file in that folder stores it; without one, with the path of its clip as it is."""
     content: dict[str, Any] = {name: getattr(row, name) for name in FIELDS}
-    content |= {"audio": os.path.relpath(row.audio, folder), "choices": list(row.choices)}
+    audio = str(row.audio) if folder is None else os.path.relpath(row.audio, folder)
+    content |= {"audio": audio, "choices": list(row.choices)}
     return {**content, "extra": dict(row.extra)} if row.extra else content
 
 

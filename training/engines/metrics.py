@@ -13,7 +13,7 @@ from dtbench.harness.store.atomic import replace_whole
 from dtbench.training.engines.contract import Engine, Metrics
 from dtbench.training.engines.dev_figures import DevFigures
 from dtbench.training.engines.divergence import FirstStepLimits
-from dtbench.training.engines.inside.swift_bridge import AUDIO_GRADIENT
+from dtbench.training.engines.inside.swift_bridge import AUDIO_GRADIENT, learns_deaf
 from dtbench.training.engines.reward_figures import RewardFigures
 from dtbench.training.recipe.settings import StopGuards, Validation
 
@@ -123,6 +123,6 @@ def violated_guard(
             f"step 1: the model being trained differs from the start of the stage (kl {step['kl']:.3g}, at most "
             f"{kl_limit:g} is allowed): its forward pass is different in training; see engine.log."
         )
-    if step.get(AUDIO_GRADIENT) == 0 and step.get("grad_norm", 0.0) > 0:
+    if learns_deaf(step.get(AUDIO_GRADIENT), step.get("grad_norm", 0.0)):
         return f"step {number}: the policy is deaf: its loss does not depend on the clips."
     return None

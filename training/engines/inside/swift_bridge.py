@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from dtbench.harness.store.atomic import replace_whole
-from dtbench.training.data.rows import TrainingRow
+from dtbench.training.data.rows import TrainingRow, row_as_json
 from dtbench.training.recipe.reward_settings import RewardSettings, reward_settings
 
 ROW_COLUMN = "row"
@@ -30,6 +29,11 @@ AUDIO_GRADIENT = "grad_norm/audio_features"
 """The metric that is 0 where the policy does not hear."""
 
 
+def learns_deaf(audio_norm: float | None, grad_norm: float) -> bool:
+    """Return whether a step learnt something, and its loss does not depend on the clips; None where nobody measured."""
+    return audio_norm == 0 and grad_norm > 0
+
+
 @dataclass(frozen=True, slots=True)
 class RewardPlan:
     """The rewards of a stage: their names, their settings, and the rows that they read."""
@@ -44,7 +48,7 @@ class RewardPlan:
 
     def write(self, path: Path) -> None:
         """Write the plan to a file."""
-        rows = [{**dataclasses.asdict(row), "audio": str(row.audio)} for row in self.rows.values()]
+        rows = [row_as_json(row) for row in self.rows.values()]
         content = {"names": list(self.names), "settings": self.settings.plain(), "rows": rows}
         content |= {"counts": str(self.counts), "dev": list(self.dev)}
         replace_whole(path, json.dumps(content, ensure_ascii=False).encode())

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dtbench.training.engines.inside.swift_adapter import stop_at_wrong_adapter
-from dtbench.training.engines.inside.swift_bridge import AUDIO_GRADIENT, stop_engine
+from dtbench.training.engines.inside.swift_bridge import AUDIO_GRADIENT, learns_deaf, stop_engine
 from dtbench.training.engines.inside.swift_clips import TOWER, encode_clips_once
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
@@ -125,8 +125,8 @@ def leave_group() -> None:
 
 def is_deaf(norms: Mapping[str, float], audio_norm: float, *, tower_learns: bool) -> bool:
     """Return whether a step learnt something, and nothing of it from the clips."""
-    learnt = norms.get("clipped", 0.0) > 0
-    return learnt and (audio_norm == 0 or (tower_learns and not norms.get(TOWER)))
+    heard = min(audio_norm, norms.get(TOWER, 0.0)) if tower_learns else audio_norm
+    return learns_deaf(heard, norms.get("clipped", 0.0))
 
 
 def gradient_norms(model: Any) -> dict[str, float]:
