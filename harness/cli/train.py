@@ -18,15 +18,16 @@ from dtbench.training.recipe.estimate import estimate_lines
 from dtbench.training.stages.layout import Layout
 from dtbench.training.stages.options import TrainOptions
 from dtbench.training.stages.outcome import stage_gains
+from dtbench.training.stages.plan import needs, planned_commands
 from dtbench.training.stages.roles import find_role, follow
-from dtbench.training.stages.stages import stage_commands, train
+from dtbench.training.stages.stages import train
 
 if TYPE_CHECKING:
     from dtbench.training.engines.contract import EngineCommand, Metrics
     from dtbench.training.recipe.settings import StageRecipe
 
 DryRun = Annotated[
-    bool, Option("--dry-run", None, "Print the engine's command for every stage, and run nothing.", panel=RUNS)
+    bool, Option("--dry-run", None, "Print every command of every role, and what it takes; run nothing.", panel=RUNS)
 ]
 SHOWN = ("reward", "kl", "completion_length", "guard_rate", "right_low_marks", "grad_norm", "seconds")
 """What a line of progress says of a step, beside the parts of the reward."""
@@ -53,8 +54,10 @@ def train_command(options: TrainOptions, dry_run: DryRun = False, as_json: AsJso
     if dry_run:
         for line in estimate_lines(options.load()):
             typer.echo(f"# {line}\n")
-        for where, command in stage_commands(options):
+        for where, command in planned_commands(options):
             typer.echo(f"# {where}\n{_shell(command)}\n")
+        for line in needs(options):
+            typer.echo(f"# {line}")
         return
 
     live = LiveLine(quiet=as_json)
@@ -82,7 +85,7 @@ def _shell(command: EngineCommand) -> str:
     """Return the command as a shell reads it, a flag a line; `${...}` is left for the shell."""
     environment = "".join(f"{name}={_quoted(value)} " for name, value in sorted(command.environment.items()))
     lines = " ".join(map(_quoted, command.arguments)).replace(" --", " \\\n  --")
-    return f"{environment}\\\n{lines}"
+    return f"{environment}\\\n{lines}" if environment else lines
 
 
 def _quoted(value: str) -> str:

@@ -380,27 +380,6 @@ def last_evaluations(recipe: Recipe, layout: Layout) -> list[EvalRun]:
     return [*runs, description_runs(recipe, layout)[last.name]] if recipe.evaluation.describe else runs
 
 
-class StageCommand(NamedTuple):
-    """A command of the engine, and where it runs."""
-
-    where: str
-    command: EngineCommand
-
-
-def stage_commands(options: TrainOptions) -> Iterator[StageCommand]:
-    """Yield the exact command of every stage; nothing is run."""
-    recipe = options.load()
-    check_rewards(recipe)
-    check_dev_sources(recipe)
-    layout, nodes = Layout(options.out.resolve()), recipe.machines.nodes
-    for stage in recipe.stage:
-        job = stage_job(recipe, stage, layout)
-        engine = get_engine(recipe.engine)
-        if (server := engine.server(job)) is not None:
-            yield StageCommand(f"{stage.name}, on the node that answers", server)
-        yield StageCommand(f"{stage.name}, on each of {nodes} nodes" if nodes > 1 else stage.name, engine.command(job))
-
-
 def _raise_stop_reason(stage: StageRecipe, layout: StageLayout) -> None:
     if why := read_stop_reason(layout.stop_file):
         raise MachineryError(f"{stage.name}: {why}")
