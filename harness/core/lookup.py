@@ -19,6 +19,7 @@ _OTHERS = {
     "model": " A checkpoint is named by its folder or as org/name. An endpoint is named by its URL, such as "
     "http://127.0.0.1:8000/v1.",
     "scorer": " A function of your own is named as package.module:function.",
+    "reward": " A function of your own is named as package.module:function.",
 }
 """Other ways to name an object of a kind."""
 
@@ -38,7 +39,7 @@ def look_up(table: NameTable, name: str) -> tuple[object, str]:
     """Return the object that a name stands for, and its path."""
     target = table.built_in.get(name) or (name if ":" in name else _target_of_installed(table, name))
     module, _, attribute = target.partition(":")
-    shape = "function" if table.noun == "scorer" else "Class"
+    shape = "function" if table.noun in {"scorer", "reward"} else "Class"
     if not all(part.isidentifier() for part in (*module.split("."), attribute)):
         raise UserError(
             f"{table.noun} {target!r} is not a path to a {shape.lower()}: `package.module:{shape}` is expected."

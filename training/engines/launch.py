@@ -61,7 +61,8 @@ def in_environment(command: EngineCommand, environment: Path) -> EngineCommand:
     path = os.pathsep.join([str(environment / "bin"), os.environ.get("PATH", "")])
     root = Path(dtbench.__file__).parent.parent
     # A checkout's folder holds nothing but dtbench; of an installed one all packages would come along.
-    python = {"PYTHONPATH": str(root)} if root.name == ".src" else {}
+    own = os.environ.get("PYTHONPATH")
+    python = {"PYTHONPATH": os.pathsep.join([str(root), *([own] if own else [])])} if root.name == ".src" else {}
     return EngineCommand([str(environment / "bin" / program), *rest], {**command.environment, **python, "PATH": path})
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
-from dtbench.harness.core.errors import DataError, MachineryError, UserError, did_you_mean
+from dtbench.harness.core.errors import DataError, MachineryError, UserError
 from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.extract.answer import extract
 from dtbench.tasks import registry as task_registry
@@ -23,6 +23,7 @@ from dtbench.training.rewards.evaluator import Evaluator, EvaluatorQuery, Verdic
 from dtbench.training.rewards.evaluator_prompts import Marks, compare_prompt, parse_marks, parse_support, support_prompt
 from dtbench.training.rewards.guards import matching_guard
 from dtbench.training.rewards.mini_grader import grade_chain
+from dtbench.training.rewards.own_rewards import OwnReward, find_reward, own_values
 
 GRID = 1024
 """Rewards are multiples of 1/GRID: a group of equal ones then has a deviation of exactly 0 in an engine's float32."""
@@ -205,6 +206,7 @@ class Rewards:
         self.settings = settings
         self.total = RewardCounts()
         self._scorer = task_registry.get_task(settings.task) if settings.task else Scorer()
+        self._own: dict[str, OwnReward] = {}
         self._cache = Cache(settings.cache)
         self._evaluator = Evaluator(settings, self._cache)
         self._similarity = ChainSimilarity(settings, self._cache)
@@ -223,10 +225,19 @@ class Rewards:
         guards = (candidate.guard for candidate in candidates)
         report.counts.update(f"guard_{guard.replace(' ', '_')}" for guard in guards if guard is not None)
         batch = RewardBatch(candidates, self.settings, self._evaluator, self._similarity, report)
-        values = {name: [round_to_grid(value) for value in REWARDS[name](batch)] for name in names}
+        values = {name: [round_to_grid(value) for value in self._values(name, batch)] for name in names}
         self.total.add(report)
         self._refuse_too_many_failures()
         return Scores(values, report, _figures(batch, values))
+
+    def _values(self, name: str, batch: RewardBatch) -> Sequence[float]:
+        if name in REWARDS:
+            return REWARDS[name](batch)
+        if name not in self._own:
+            self._own[name] = find_reward(name, REWARDS)
+        candidates = batch.candidates
+        rows, completions = [one.row for one in candidates], [one.completion for one in candidates]
+        return own_values(name, self._own[name], rows, completions)
 
     def close(self) -> None:
         """Close connections, models and files."""
@@ -264,7 +275,7 @@ def check_reward_names(names: Sequence[str], settings: RewardSettings) -> None:
     """Raise a UserError for a reward that is unknown, or that lacks an evaluator."""
     for name in names:
         if name not in REWARDS:
-            raise UserError(f"unknown reward {name!r}. {did_you_mean(name, REWARDS)}")
+            find_reward(name, REWARDS)
         by_model = name == "consistency" and settings.consistency == "evaluator"
         if (name in {"evaluator", "hybrid"} and not settings.evaluator) or (
             by_model and settings.evaluator in {"", EVENTS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,10 +12,13 @@ from dtbench.models.checkpoints import hub, trust
 from dtbench.models.checkpoints.checkpoint import resolve_checkpoint
 from dtbench.tasks import registry as task_registry
 from dtbench.training.data.row_sources import split_task
+from dtbench.training.engines.contract import EngineCommand
+from dtbench.training.engines.launch import in_environment
 from dtbench.training.recipe.reward_settings import NGRAMS
 from dtbench.training.recipe.settings import Recipe, StageRecipe
 from dtbench.training.rewards import check_reward_names, packaged_model
 from dtbench.training.rewards.packaged_model import PACKAGE, split_package_name
+from dtbench.training.rewards.scoring import REWARDS
 from dtbench.training.stages.dev_split import load_dev_rows
 from dtbench.training.stages.stage_data import draw_stage_rows
 
@@ -56,6 +60,13 @@ def check_trust(recipe: Recipe) -> None:
         )
 
 
+def check_environment(recipe: Recipe, environment: Path) -> None:
+    """Raise a UserError where the engine's environment lacks what rewards or the adapter of a recipe need."""
+    check_embedding(recipe, environment)
+    check_own_rewards(recipe, environment)
+    check_quantiser(recipe, environment)
+
+
 def check_embedding(recipe: Recipe, environment: Path) -> None:
     """Raise a UserError where the engine's environment lacks the package of the recipe's embedding."""
     settings = recipe.rewards
@@ -74,6 +85,22 @@ def check_embedding(recipe: Recipe, environment: Path) -> None:
                 f"rewards: embedding = {settings.embedding!r}: {what} is not in {environment}, where rewards are "
                 f"computed. Install 'dtbench[embedding]' and the model there, name an endpoint by its URL, or take "
                 f"{NGRAMS!r}."
+            )
+
+
+def check_own_rewards(recipe: Recipe, environment: Path) -> None:
+    """Raise a UserError where a reward of a package or a module is not found where rewards are computed."""
+    variables = in_environment(EngineCommand([""], {}), environment).environment
+    named = {name for stage in recipe.stage for name in stage.rewards} - REWARDS.keys()
+    search = "import sys; from dtbench.training.rewards.own_rewards import find_reward as f; f(sys.argv[1], ())"
+    for name in sorted(named):
+        command = [str(environment / "bin" / "python"), "-P", "-c", search, name]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, env={**os.environ, **variables})
+        if done.returncode:
+            why = (done.stderr.strip() or "no reason given").splitlines()[-1].rstrip(".").rpartition("Error: ")[2]
+            raise UserError(
+                f"rewards: {name}: it cannot be loaded in {environment}, where rewards are computed ({why}): install "
+                f"its package there, or put its folder into PYTHONPATH."
             )
 
 

@@ -69,8 +69,7 @@ from dtbench.training.stages.observers import OnStep, StageEndedError, stage_obs
 from dtbench.training.stages.options import TrainOptions
 from dtbench.training.stages.outcome import base_evaluations, description_runs, outcome_table
 from dtbench.training.stages.preflight import (
-    check_embedding,
-    check_quantiser,
+    check_environment,
     check_rewards,
     check_stage_rows,
     check_trust,
@@ -99,8 +98,7 @@ def train(options: TrainOptions, live: LiveLine, on_step: OnStep, place: NodePla
     layout = Layout(options.out.resolve())
     program = get_engine(recipe.engine).command(stage_job(recipe, recipe.stage[0], layout)).arguments[0]
     environment = find_environment(options.engine, program)
-    check_embedding(recipe, environment)
-    check_quantiser(recipe, environment)
+    check_environment(recipe, environment)
     layout.root.mkdir(parents=True, exist_ok=True)
     lock = RunLock(layout.root)
     try:
