@@ -103,7 +103,7 @@ def run_evaluations(runs: Sequence[EvalRun], evaluation: Evaluation, lock: Path,
                 path = _words_file(run, kind)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 replace_whole(path, words.encode())
-    lists = [waiting[first :: evaluation.at_once] for first in range(min(evaluation.at_once, len(waiting)))]
+    lists = _side_by_side(waiting, evaluation.at_once)
     codes = _run_lists([[run_arguments(run, evaluation) for run in own] for own in lists], lock, say or _print)
     if INTERRUPTED in codes:
         raise KeyboardInterrupt
@@ -114,6 +114,17 @@ def run_evaluations(runs: Sequence[EvalRun], evaluation: Evaluation, lock: Path,
                 why = f"was killed (exit {code})" if killed else f"did not finish (exit {code}), as said above"
                 again = "Fix it, then run the same command again to resume."
                 raise MachineryError(f"the evaluation {run.folder} {why}. {again}")
+
+
+def _side_by_side(runs: Sequence[EvalRun], at_once: int) -> list[list[EvalRun]]:
+    """Deal evaluations to processes; those of one folder, which one alone may write, come one after the other."""
+    folders: dict[Path, list[EvalRun]] = {}
+    for run in runs:
+        folders.setdefault(run.out, []).append(run)
+    lists: list[list[EvalRun]] = [[] for _ in range(min(at_once, len(folders)))]
+    for own in sorted(folders.values(), key=len, reverse=True):
+        min(lists, key=len).extend(own)
+    return lists
 
 
 def _run_lists(lists: Sequence[Sequence[Sequence[str]]], lock: Path, say: Notify) -> Sequence[int]:

@@ -15,7 +15,7 @@ from dtbench.harness.core.options import parse_pairs
 from dtbench.harness.core.typed_settings import read_options
 from dtbench.models.vllm.model import VllmSettings
 from dtbench.training.recipe.settings import Evaluation
-from dtbench.training.stages.evaluate import EvalRun, run_arguments, run_evaluations
+from dtbench.training.stages.evaluate import EvalRun, _side_by_side, run_arguments, run_evaluations
 
 CODE = """
 import sys
@@ -78,3 +78,10 @@ def test_the_options_of_an_evaluation_reach_the_run_whatever_their_type(tmp_path
     pairs = parse_pairs([value for flag, value in itertools.pairwise(arguments) if flag == "-M"])
     settings = read_options(VllmSettings, pairs, "it")
     assert {name: getattr(settings, name) for name in given} == given
+
+
+def test_evaluations_of_one_folder_come_one_after_the_other() -> None:
+    first, second, third = (EvalRun("m", Path(name), Path("clips")) for name in "abc")
+    shuffled = first._replace(audio="shuffle")
+    assert _side_by_side([first, second, shuffled, third], 2) == [[first, shuffled], [second, third]]
+    assert _side_by_side([first, shuffled], 2) == [[first, shuffled]]
