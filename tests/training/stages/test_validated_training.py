@@ -113,7 +113,7 @@ def test_a_stage_ends_early_with_its_best_checkpoint_however_often_it_is_killed(
         number: (0.5 - abs(number - 4) / 16, 0.25 + abs(number - 4) / 16) for number in numbers if number % 2 == 0
     }
     (dev_figures,) = json.loads(done.out)["dev"]
-    assert dev_figures.pop("last_step") >= numbers[-1]
+    assert 10 <= dev_figures.pop("last_step") < 400  # steps that came while the stage was ended are noted, or not
     assert dev_figures == {"stage": "stage-1", "step": 4, "metric": "accuracy", "value": 0.5, "gap": 0.25}
     logged = [json.loads(line) for line in (tmp_path / "logged").read_text().splitlines()]
     assert len({run for run, _, _ in logged}) == 1, "one run over all starts"
