@@ -13,7 +13,8 @@ from dtbench.harness.store.known_secrets import MASK, NAME, SecretMatcher, bears
 T = TypeVar("T")
 # To the end of the argument: what follows a secret's name may be quoted, of several words, or a JSON text.
 _NAMED = re.compile(rf"(?:(?<![a-z0-9])|(?<=^-[a-z]))({NAME}[\"']?\s*[:=]\s*).*", re.IGNORECASE | re.DOTALL)
-_NAMED_IN_LINE = re.compile(rf"(?<![\w-])({NAME}[\"']?[:=][\"']?)[^\s\"',;&]{{8,}}", re.IGNORECASE)
+# To the end of the word, whatever signs are in it; in the query of an address there is _IN_QUERY.
+_NAMED_IN_LINE = re.compile(rf"(?<![\w?&-])({NAME}[\"']?[:=][\"']?)[^\s\"']{{8,}}", re.IGNORECASE)
 _IN_QUERY = re.compile(rf"([?&]{NAME}=)[^&\s\"']+", re.IGNORECASE)
 _IN_ADDRESS = re.compile(r"(?<=://)[^/\s]+@")
 _AFTER_SCHEME = re.compile(r"\b(bearer|basic)\s+[^\s\"']{6,}", re.IGNORECASE)

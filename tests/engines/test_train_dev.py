@@ -29,7 +29,8 @@ def test_ms_swift_measures_the_dev_split_of_which_each_question_is_answered_once
     code, out, err = ended(train(file, tmp_path / "run"))
     assert code == 0, err
     layout = Layout(tmp_path / "run").stage("stage-1")
-    assert "stage-1: 16 dev questions, without the last 1, as batches are whole" in err
+    noted = (tmp_path / "run" / "run.log").read_text()
+    assert "stage-1: 16 dev questions, without the last 1, as batches are whole" in noted
     steps = {int(step["step"]): step for step in read_steps(layout.metrics)}
     assert [number for number, step in steps.items() if "dev/accuracy" in step] == [2, 3], "and after the last"
     for number in (2, 3):
