@@ -116,7 +116,7 @@ def test_rows_that_cannot_be_trained_on_are_told_before_the_base_is_evaluated(tm
         lines = [json.loads(line) for line in rows.read_text().splitlines()]
         rows.write_text("".join(json.dumps({**line, "answer": "a horn"}) + "\n" for line in lines))
     recipe = own(tmp_path, 'data = ["mini-train-2"]', f'data = ["mini-train-2", "{rows}"]')
-    recipe.write_text(recipe.read_text().replace("questions = 240", ""))  # all of them
+    recipe.write_text(recipe.read_text().replace("questions = 720", ""))  # all of them
     done = call("train", recipe, "--out", tmp_path / "run", "--engine", engine(tmp_path))
     told = {"file": "there is no such file", "clip": "row r3: there is no clip", "answer": "is none of the choices"}
     (line,) = done.err.splitlines()
