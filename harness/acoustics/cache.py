@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from pathlib import Path
 
 from dtbench.harness.acoustics.columns import COLUMNS, Values
+from dtbench.harness.core.cache_folder import cache_folder_of
 from dtbench.harness.store.atomic import replace_unsynced
 
 MEASURE = "1"
@@ -16,10 +16,7 @@ MEASURE = "1"
 
 def cache_root() -> Path:
     """Return the folder of all measures: $DTBENCH_ACOUSTICS, or that of caches ($XDG_CACHE_HOME, ~/.cache)."""
-    if variable := os.environ.get("DTBENCH_ACOUSTICS"):
-        return Path(variable).expanduser()
-    caches = os.environ.get("XDG_CACHE_HOME")
-    return (Path(caches).expanduser() if caches else Path.home() / ".cache") / "dtbench" / "acoustics"
+    return cache_folder_of("acoustics", "DTBENCH_ACOUSTICS")
 
 
 class MeasureCache:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from dtbench.harness.core.errors import DtbenchError, UserError, format_error, short_repr
-from dtbench.harness.core.lookup import NameTable, list_names, look_up
+from dtbench.harness.core.lookup import NameTable, look_up
 from dtbench.training.data.rows import TrainingRow
 from dtbench.training.rewards.completion import ParsedCompletion
 
@@ -27,11 +27,6 @@ def find_reward(name: str, built_in: Iterable[str]) -> OwnReward:
     if not callable(value):
         raise UserError(f"reward {name!r}: {target} is {type(value).__name__}, and a function is expected.")
     return value
-
-
-def reward_names(built_in: Iterable[str]) -> list[str]:
-    """List every name of a reward."""
-    return list_names(NameTable("reward", MappingProxyType({}), ENTRY_POINTS, UserError, lambda: built_in))
 
 
 def own_values(

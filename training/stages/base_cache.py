@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import dtbench
+from dtbench.harness.core.cache_folder import cache_folder_of
 from dtbench.harness.core.errors import DtbenchError
 from dtbench.harness.run.request import RunRequest
 from dtbench.harness.run.session import make_plans
@@ -30,10 +31,7 @@ _NOT_OF_ANSWERS = {"tasks", "base_prompts", "audio_ablation", "describe", "concu
 
 def cache_folder() -> Path | None:
     """Return the folder of evaluations that are kept; None where none are to be."""
-    if variable := os.environ.get(VARIABLE):
-        return None if variable == "off" else Path(variable).expanduser()
-    caches = os.environ.get("XDG_CACHE_HOME")
-    return (Path(caches).expanduser() if caches else Path.home() / ".cache") / "dtbench" / "evaluations"
+    return None if os.environ.get(VARIABLE) == "off" else cache_folder_of("evaluations", VARIABLE)
 
 
 def evaluation_key(run: EvalRun, evaluation: Evaluation) -> str | None:

@@ -16,7 +16,7 @@ from killed_trainings import TrainingKills
 from kills import Killing, dtbench
 from packages import install as install_package
 from stand_in_engine import install
-from trainer import begun, short_recipe
+from trainer import begun, endpoint_recipe
 
 from dtbench.training.engines.metrics import read_steps
 from dtbench.training.stages.layout import Layout
@@ -26,23 +26,16 @@ VALIDATION = '[validation]\ndata = ["mini-train-1"]\nevery = 2\nquestions = 10\n
 
 def recipe_file(folder: Path, chat: Chat, more: str = "", *changes: tuple[str, str]) -> Path:
     """A recipe of one stage of 400 steps with a dev split."""
-    family, model = folder / "family.toml", folder / "base-model"
-    family.write_text(f'[stand-in]\nurl = "{chat.url}"\nmodel = "tiny"\n')
-    model.mkdir()
-    for name in ("config.json", "tokenizer_config.json", "model.safetensors"):
-        content = b"\2\0\0\0\0\0\0\0{}" if name.endswith("s") else json.dumps({"architectures": ["None"]}).encode()
-        (model / name).write_bytes(content)
-    return short_recipe(
+    return endpoint_recipe(
         folder,
-        ('backend = "local"\n', ""),
+        chat.url,
+        24,
         ("limit = 24", "limit = 4"),
-        ("{ batch_size = 24, max_tokens = 48 }", json.dumps({"family": str(family)}).replace(":", " =", 1)),
         ("describe = true", "describe = false"),
         ("audio_ablation = true", "audio_ablation = false"),
         ("steps = 6", "steps = 400"),
         ("[evaluation]", VALIDATION.format(more=more)),
         *changes,
-        model=model,
     )
 
 
