@@ -19,7 +19,7 @@ from dtbench.harness.core.typed_settings import read_options
 from dtbench.models.checkpoints.checkpoint import OPTIONS, Checkpoint
 from dtbench.models.checkpoints.defaults import DefaultSettings, checkpoint_defaults
 from dtbench.models.checkpoints.families import TRUST
-from dtbench.models.checkpoints.prepare import prepare_merged
+from dtbench.models.checkpoints.prepare import merged_checkpoint, prepare_merged
 from dtbench.models.checkpoints.trust import code_refusal
 from dtbench.models.local.loading import missing_packages
 from dtbench.models.local.sampling import SamplingSettings
@@ -118,6 +118,19 @@ class Local:
         about = checkpoint_defaults(checkpoint, style, revision=given.get("revision"))
         settings = read_options(LocalSettings, given, "a checkpoint with --backend local", defaults=about.settings)
         return cls(checkpoint, settings, about)
+
+    @property
+    def settings(self) -> LocalSettings:
+        """Return how it answers."""
+        return self._settings
+
+    def open_weights(self, notify: Notify) -> Weights:
+        """Load the weights in this thread and return them, for a caller that runs the model itself."""
+        notify(f"transformers: loading {self._checkpoint.source}")
+        weights = self._load(merged_checkpoint(self._checkpoint, notify))
+        for note in weights.take_notes():
+            notify(f"transformers: {note}")
+        return weights
 
     async def start(self, notify: Notify) -> None:
         """Load the weights."""

@@ -50,6 +50,8 @@ class GeneratedText(NamedTuple):
     tokens: int
     chain: ChainUse | None = None
     """What became of its chain, where that has a budget."""
+    ids: tuple[int, ...] = ()
+    """Its tokens, without that which ends it."""
 
 
 class LetterLogprobs(NamedTuple):
@@ -98,6 +100,16 @@ class Weights:
         self._chain = settings.chain
         self._shared: SharedBatch | None = SharedBatch(self._model)
         self._stopped = threading.Event()
+
+    @property
+    def model(self) -> Any:
+        """Return the model of transformers, for what looks inside it."""
+        return self._model
+
+    @property
+    def tokenizer(self) -> Any:
+        """Return the tokenizer, which serves one thread at a time."""
+        return self._tokenizer
 
     def read(self, prompt: Prompt) -> Inputs:
         """Make the tokens and features of a prompt; raise an OutOfMemoryError where they do not fit."""
@@ -151,7 +163,7 @@ class Weights:
         def generate(inputs: Inputs, places: Sequence[int]) -> list[GeneratedText]:
             return list(map(self._decode, self._generate(inputs, max_tokens, sampling, [rows[one] for one in places])))
 
-        batches = [batch._replace(inputs=self._on_device(batch.inputs)) for batch in make_batches(prompts, self._pad)]
+        batches = [batch._replace(inputs=self.on_device(batch.inputs)) for batch in make_batches(prompts, self._pad)]
         has_one_form = len({frozenset(prompt) for prompt in prompts}) == 1
         if len(batches) > 1 and has_one_form and (texts := self._answer_as_one(prompts, batches, generate)) is not None:
             return texts
@@ -172,12 +184,12 @@ class Weights:
             return None
         try:
             shortest = min(range(len(prompts)), key=lambda place: prompts[place]["input_ids"].shape[1])
-            alone = None if shared.is_checked else shared.score(self._generate_one, self._on_device(prompts[shortest]))
+            alone = None if shared.is_checked else shared.score(self._generate_one, self.on_device(prompts[shortest]))
             encoded: dict[int, DecoderInput] = {}
             for places, inputs in batches:
                 encoded |= zip(places, shared.encode(self._generate_one, inputs), strict=True)
             tokens = [{name: one[name] for name in one if of_tokens(one, name)} for one in prompts]
-            together = self._on_device(join_prompts(tokens, self._pad))
+            together = self.on_device(join_prompts(tokens, self._pad))
             everyone = range(len(prompts))
             with shared.given([encoded[place] for place in everyone]) as positions, shared.checked(shortest, alone):
                 return generate({**together, "position_ids": positions}, everyone)
@@ -189,7 +201,8 @@ class Weights:
             self._notes.append(f"clips of other lengths are answered apart: {why}")
             return None
 
-    def _on_device(self, inputs: Inputs) -> Inputs:
+    def on_device(self, inputs: Inputs) -> Inputs:
+        """Return tokens and features where the model takes them, in its type of numbers."""
         dtype = self._model.dtype
         return {
             name: tensor.to(self._device, dtype if tensor.is_floating_point() else None)
@@ -218,7 +231,7 @@ class Weights:
         steps = logits_processors(sampling, [row.seed for row in rows], inputs["attention_mask"])
         if any(row.budget is not None for row in rows):
             steps.append(force_closing(list(map(self._chain_of, rows, prompts)), length))
-        stops = StopStrings(self._stop, length, self._decode_plain) if self._stop else None
+        stops = StopStrings(self._stop, length, self.decode) if self._stop else None
         # A batch without clips is not the model's own: Granite Speech would turn its adapter off for one.
         own = transformers.GenerationMixin.generate if "position_ids" in inputs else type(self._model).generate
         whole = own(
@@ -250,7 +263,7 @@ class Weights:
 
         if not getattr(self._model, "_hf_peft_config_loaded", False):
             return None
-        inputs = self._on_device(self._processor.read(prompt))
+        inputs = self.on_device(self._processor.read(prompt))
         rows = []
         with torch.inference_mode():
             for turn in (self._model.disable_adapters, self._model.enable_adapters):
@@ -264,18 +277,19 @@ class Weights:
     def _interrupted(self, tokens: Any, scores: Any, **more: Any) -> Any:
         return tokens.new_full(tokens.shape[:1], self._stopped.is_set()).bool()
 
-    def _decode_plain(self, tokens: Sequence[int]) -> str:
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Return the text of tokens, without special ones but for the tags of its chain."""
         return decode_tokens(self._tokenizer, tokens, self._chain)
 
     def _decode(self, row: _GeneratedRow) -> GeneratedText:
         tokens = row.tokens if row.stopped_at is None else row.tokens[: row.stopped_at]
         end = next((place for place, token in enumerate(tokens) if token in self._ends), None)
-        text = cut_at_stop(self._decode_plain(tokens if end is None else tokens[:end]), self._stop)
+        text = cut_at_stop(self.decode(tokens if end is None else tokens[:end]), self._stop)
         ended = end is not None or row.stopped_at is not None
         chain = None if row.budget is None else chain_use(self._tags, row.budget, row.prompt, tokens[:end])
         # Drop half a character at the end, as servers do.
         count = len(tokens) if end is None else end + 1
-        return GeneratedText(text.rstrip("\ufffd"), ended, len(row.prompt), count, chain)
+        return GeneratedText(text.rstrip("\ufffd"), ended, len(row.prompt), count, chain, tuple(tokens[:end]))
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

@@ -1,0 +1,1 @@
+"""`dtbench probe`: what a training changed inside a model."""
