@@ -154,6 +154,7 @@ NOT_FOR_ENGINES = frozenset(
     """
     title trust_remote_code engine prompt system training machines rewards guards monitor judge evaluation
     flags stage arm stage.name stage.data stage.weights stage.shuffle stage.questions stage.mine stage.training
+    stage.reward_settings
     """.split()
 )
 """Fields that dtbench itself acts on: what it writes into questions, rewards, checks, evaluates, or hands on."""

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from dtbench.training.engines.contract import EngineCommand
-from dtbench.training.recipe.reward_settings import EVENTS, JUDGE
+from dtbench.training.recipe.recipe import asks_evaluator
+from dtbench.training.recipe.reward_settings import JUDGE, NO_MODEL
 from dtbench.training.recipe.settings import Recipe, StageRecipe
 
 JUDGE_URL = "JUDGE_URL"
 """The placeholder of a command that stands for the judge's address, which is known once it runs."""
-_BY_EVALUATOR = frozenset({"evaluator", "hybrid"})
 
 
 def asks_model(recipe: Recipe, stage: StageRecipe) -> bool:
     """Return whether a reward of the stage is computed by a language model over an endpoint."""
-    settings = recipe.rewards
-    if settings.evaluator in {"", EVENTS}:
-        return False
-    by_model = settings.consistency == "evaluator" and "consistency" in stage.rewards
-    return by_model or not _BY_EVALUATOR.isdisjoint(stage.rewards)
+    settings = recipe.rewards_of(stage)
+    return settings.evaluator not in NO_MODEL and asks_evaluator(stage.rewards, settings)
 
 
 def needs_judge(recipe: Recipe, stage: StageRecipe) -> bool:
     """Return whether a reward of the stage is computed by the model of the table [judge]."""
-    return recipe.rewards.evaluator == JUDGE and asks_model(recipe, stage)
+    return recipe.rewards_of(stage).evaluator == JUDGE and asks_model(recipe, stage)
 
 
 def judge_command(recipe: Recipe) -> EngineCommand:

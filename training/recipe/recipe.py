@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from dtbench.harness.core.typed_settings import (
 )
 from dtbench.training.recipe.monitors import check_monitors
 from dtbench.training.recipe.placed_evaluation import evaluation_gpus, uses_gpus
-from dtbench.training.recipe.reward_settings import JUDGE
+from dtbench.training.recipe.reward_settings import JUDGE, RewardSettings
 from dtbench.training.recipe.settings import Recipe, StageRecipe, TrainingSettings
 from dtbench.training.recipe.validation import check_validation
 
@@ -78,6 +78,7 @@ def check_recipe(recipe: Recipe, where: str) -> None:
         _check_megatron(recipe, stage, f"{where}: stage {stage.name}")
         _check_batch(recipe, recipe.training_of(stage), f"{where}: stage {stage.name}")
         _check_data(stage, [one.name for one in recipe.stage[:index]], f"{where}: stage {stage.name}")
+        _check_grading(recipe, stage, where)
     check_validation(recipe, where)
 
 
@@ -99,8 +100,36 @@ def _check_data(stage: StageRecipe, earlier: Sequence[str], where: str) -> None:
         )
 
 
+def _check_grading(recipe: Recipe, stage: StageRecipe, where: str) -> None:
+    """Check what a stage changes of [rewards]: it may be changed, a reward goes by it, and a judge is described."""
+    try:
+        settings = recipe.rewards_of(stage)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+    if not asks_evaluator(stage.rewards, settings):
+        for name in ("evaluator", "grader_noise"):
+            if name in stage.reward_settings:
+                given = f"{name} = {stage.reward_settings[name]!r}"
+                raise UserError(
+                    f"{where}: stage {stage.name}: reward_settings: {given}: no reward of the stage asks the "
+                    f"evaluator: leave it out, or add 'evaluator' or 'hybrid' to its rewards."
+                )
+    if JUDGE in {settings.evaluator, recipe.rewards.evaluator} and recipe.judge is None:
+        raise UserError(
+            f"{where}: rewards: evaluator = {JUDGE!r}: the recipe has no table [judge]: write one with its model, or "
+            "name the URL of an endpoint in place of it."
+        )
+
+
+def asks_evaluator(names: Collection[str], settings: RewardSettings) -> bool:
+    """Return whether one of these rewards goes by verdicts of the evaluator."""
+    return not {"evaluator", "hybrid"}.isdisjoint(names) or (
+        "consistency" in names and settings.consistency == "evaluator"
+    )
+
+
 def _check_gpus(recipe: Recipe, where: str) -> None:
-    """Check that copies of a model fit the GPUs that they are given, and that a judge who is asked is described."""
+    """Check that copies of a model fit the GPUs that they are given."""
     evaluation = recipe.evaluation
     gpus = evaluation_gpus(recipe)
     copies = [("evaluation", evaluation.tensor * evaluation.at_once, gpus)] if uses_gpus(recipe) else []
@@ -111,11 +140,6 @@ def _check_gpus(recipe: Recipe, where: str) -> None:
             raise UserError(
                 f"{where}: {table}: {tensor} GPUs for a model (tensor, at_once): a divisor of its {there} is expected."
             )
-    if recipe.rewards.evaluator == JUDGE and recipe.judge is None:
-        raise UserError(
-            f"{where}: rewards: evaluator = {JUDGE!r}: the recipe has no table [judge]: write one with its model, or "
-            "name the URL of an endpoint in place of it."
-        )
 
 
 def _check_adapter(recipe: Recipe, where: str) -> None:

@@ -20,6 +20,10 @@ JUDGE = "judge"
 """The evaluator that the recipe's table [judge] describes."""
 EVENTS = "mini events"
 """The grader of the benchmark mini, which needs no model."""
+WORD_COUNT = "word count"
+"""The grader that counts a chain's words and looks at nothing else: one that is easily hacked, for experiments."""
+NO_MODEL = frozenset({"", EVENTS, WORD_COUNT})
+"""Evaluators that are no language model; empty: there is none at all."""
 NGRAMS = "ngrams"
 """Cosine of word n-grams, which needs no model."""
 LONGEST_REPLY = 4096
@@ -64,9 +68,14 @@ class RewardSettings:
     consistency: Literal["words", "evaluator"] = "evaluator"
     """Who says whether a chain supports its answer: the evaluator, or `words`: the chain's own last words are read."""
     evaluator: str = ""
-    """What compares chains: the URL of an endpoint, `judge` for the model of the recipe's [judge], or `mini events`."""
+    """What compares chains: the URL of an endpoint, `judge` for the model of the recipe's [judge], or a grader.
+
+    Graders are no models: `mini events` and `word count`.
+    """
     evaluator_model: str | None = None
     """The name of the model there; not needed where the endpoint serves only one."""
+    grader_noise: Annotated[float, between(0, 1)] = 0.0
+    """The probability with which a verdict of the evaluator is replaced by one drawn at random."""
     evaluator_seed: int = 42
     evaluator_options: Mapping[str, Any] = field(default_factory=dict)
     """Settings of that endpoint by the names of -M: `temperature`, `max_tokens`, `extra` for fields of one's own."""
@@ -101,8 +110,14 @@ class RewardSettings:
     def __post_init__(self) -> None:
         """Refuse values out of range, and options of the evaluator that there are not."""
         check_settings(self, "rewards:")
-        if self.evaluator not in {"", EVENTS, JUDGE} and "://" not in self.evaluator:
-            raise UserError(f"rewards: evaluator = {self.evaluator!r}: a URL, {JUDGE!r} or {EVENTS!r} is expected.")
+        if self.evaluator not in NO_MODEL | {JUDGE} and "://" not in self.evaluator:
+            raise UserError(
+                f"rewards: evaluator = {self.evaluator!r}: a URL, {JUDGE!r}, {EVENTS!r} or {WORD_COUNT!r} is expected."
+            )
+        if self.grader_noise and not self.evaluator:
+            raise UserError(
+                f"rewards: grader_noise = {self.grader_noise:g}: no evaluator is named whose verdicts it could replace."
+            )
         self.connection()
 
     def plain(self) -> dict[str, Any]:

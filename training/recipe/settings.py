@@ -10,13 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from dtbench.harness.core.typed_settings import Condition, above, at_least, between, read_table
+from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.typed_settings import Condition, above, at_least, between, read_part, read_table
 from dtbench.training.recipe.reward_settings import RewardSettings
 
 Count = Annotated[int, at_least(1)]
 Share = Annotated[float, between(0, 1)]
 Positive = Annotated[float, above(0)]
 EngineName = Literal["swift", "megatron"]
+OF_ALL_STAGES = ("template", "task", "cache")
+"""Settings of [rewards] that a stage cannot change: evaluations and the verdicts of all stages go by them."""
 Correction = Literal["none", "token_truncate", "token_mask", "sequence_truncate", "sequence_mask"]
 
 
@@ -261,6 +264,8 @@ class StageRecipe:
     """Added to the seed, so that a second stage on the same data takes it in another order."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """What differs from the recipe's [training]."""
+    reward_settings: Mapping[str, Any] = field(default_factory=dict)
+    """What differs from the recipe's [rewards], such as `{ grader_noise = 0.2 }`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,6 +310,15 @@ class Recipe:
         """Return the settings of this stage: the recipe's, and what the stage changes."""
         table = {**dataclasses.asdict(self.training), **stage.training}
         return read_table(TrainingSettings, table, f"stage {stage.name}")
+
+    def rewards_of(self, stage: StageRecipe) -> RewardSettings:
+        """Return how the rewards of this stage are computed: the recipe's settings, and what the stage changes."""
+        where = f"stage {stage.name}: reward_settings"
+        changed = read_part(RewardSettings, stage.reward_settings, where, besides=OF_ALL_STAGES)
+        try:
+            return dataclasses.replace(self.rewards, **changed)
+        except UserError as error:
+            raise UserError(f"{where}: {error}") from None
 
     def plain(self) -> dict[str, Any]:
         """Return the recipe as values of JSON."""

@@ -10,7 +10,7 @@ from typing import TypedDict
 
 from dtbench.training.rewards.completion import ParsedCompletion
 
-PLAIN_REWARDS = frozenset({"accuracy", "format", "consistency"})
+PLAIN_REWARDS = frozenset({"accuracy", "format", "consistency", "random", "constant"})
 """Rewards that are 0 or 1; the others mark how a right answer was reached."""
 LOW_MARK = 0.5
 """Below this mean of its marks, a right answer has low ones."""

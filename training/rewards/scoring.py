@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
@@ -12,7 +13,7 @@ from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.extract.answer import extract
 from dtbench.tasks import registry as task_registry
 from dtbench.training.data.rows import TrainingRow
-from dtbench.training.recipe.reward_settings import EVENTS, RewardSettings
+from dtbench.training.recipe.reward_settings import EVENTS, NO_MODEL, WORD_COUNT, RewardSettings
 from dtbench.training.rewards.batch_figures import BatchFigures, batch_figures
 from dtbench.training.rewards.cache import Cache
 from dtbench.training.rewards.completion import ParsedCompletion, parse_completion
@@ -24,6 +25,7 @@ from dtbench.training.rewards.evaluator_prompts import Marks, compare_prompt, pa
 from dtbench.training.rewards.guards import matching_guard
 from dtbench.training.rewards.mini_grader import grade_chain
 from dtbench.training.rewards.own_rewards import OwnReward, find_reward, own_values
+from dtbench.training.rewards.weak_graders import GraderNoise, draw_number, grade_length
 
 GRID = 1024
 """Rewards are multiples of 1/GRID: a group of equal ones then has a deviation of exactly 0 in an engine's float32."""
@@ -59,10 +61,17 @@ class RewardBatch:
     evaluator: Evaluator
     similarity: ChainSimilarity
     report: RewardCounts
+    seed: int = 0
+    """For what is drawn at random."""
     marks: Sequence[float | None] | None = None
     """The evaluator's means for the comparable candidates, once it was asked."""
     cosines: Sequence[float] | None = None
     """Those of the comparable candidates, once all were computed."""
+
+    @property
+    def noise(self) -> GraderNoise:
+        """How often the evaluator errs by chance."""
+        return GraderNoise(self.settings.grader_noise, self.seed)
 
     def comparable(self) -> list[Candidate]:
         """Return the right answers whose chains no guard rules out: only those are compared with a reference."""
@@ -102,10 +111,23 @@ def consistency_reward(batch: RewardBatch) -> list[float]:
             queries.append(EvaluatorQuery(one.row.id, "consistency", prompt, parse_support))
         verdicts = batch.evaluator.decide(queries, batch.report)
     values = [
-        float(chain_concludes(one.chain, one.choice, one.row.choices) if verdict is None else verdict["supports"])
+        float(
+            chain_concludes(one.chain, one.choice, one.row.choices)
+            if verdict is None
+            else _supports(batch, one, bool(verdict["supports"]))
+        )
         for one, verdict in zip(candidates, verdicts, strict=True)
     ]
     return batch.scatter(candidates, values)
+
+
+def _supports(batch: RewardBatch, candidate: Candidate, verdict: bool) -> bool:
+    """Return the evaluator's verdict, or what noise puts in its place."""
+    row, chain = candidate.row.id, candidate.chain
+    if not batch.noise.replaces("consistency", row, chain):
+        return verdict
+    batch.report.counts["consistency_replaced"] += 1
+    return batch.noise.supports(row, chain)
 
 
 def evaluator_reward(batch: RewardBatch) -> list[float]:
@@ -134,6 +156,22 @@ def hybrid_reward(batch: RewardBatch) -> list[float]:
     return batch.scatter(candidates, values)
 
 
+def random_reward(batch: RewardBatch) -> list[float]:
+    """Return 0 or 1 by chance alone; completions of a question draw apart, even where they say the same."""
+    seen: Counter[str] = Counter()
+    values = []
+    for one in batch.candidates:
+        seen[one.row.id] += 1
+        content = one.row.id, one.chain, one.completion.extraction.whole_answer, seen[one.row.id]
+        values.append(float(draw_number(batch.seed, "random", *content) < 1 / 2))
+    return values
+
+
+def constant_reward(batch: RewardBatch) -> list[float]:
+    """Return 1 for every completion: no answer is better than another, and what still moves is drift."""
+    return [1.0] * len(batch.candidates)
+
+
 REWARDS: Mapping[str, Callable[[RewardBatch], list[float]]] = {
     "accuracy": accuracy_reward,
     "format": format_reward,
@@ -141,7 +179,11 @@ REWARDS: Mapping[str, Callable[[RewardBatch], list[float]]] = {
     "evaluator": evaluator_reward,
     "embedding": embedding_reward,
     "hybrid": hybrid_reward,
+    "random": random_reward,
+    "constant": constant_reward,
 }
+GRADERS: Mapping[str, Callable[[TrainingRow, str], Marks]] = {EVENTS: grade_chain, WORD_COUNT: grade_length}
+"""Evaluators that are no model, by the name that a recipe gives them."""
 
 
 def chain_concludes(chain: str, choice: str | None, choices: Sequence[str]) -> bool:
@@ -157,7 +199,10 @@ def round_to_grid(value: float) -> float:
 def _mean_marks(batch: RewardBatch, candidates: Sequence[Candidate]) -> Sequence[float | None]:
     """Return the mean of each candidate's marks, None without a verdict; a batch requests marks only once."""
     if batch.marks is None:
-        given = _marks(batch, candidates)
+        given = [
+            marks if marks is None else _noisy_marks(batch, one, marks)
+            for one, marks in zip(candidates, _marks(batch, candidates), strict=True)
+        ]
         for marks in given:
             if marks is not None:
                 batch.report.add_marks(marks._asdict())
@@ -165,9 +210,19 @@ def _mean_marks(batch: RewardBatch, candidates: Sequence[Candidate]) -> Sequence
     return batch.marks
 
 
+def _noisy_marks(batch: RewardBatch, candidate: Candidate, marks: Marks) -> Marks:
+    """Return the evaluator's marks, or what noise puts in their place."""
+    row, chain = candidate.row.id, candidate.chain
+    if not batch.noise.replaces("evaluator", row, chain):
+        return marks
+    batch.report.counts["evaluator_replaced"] += 1
+    return batch.noise.marks(row, chain)
+
+
 def _marks(batch: RewardBatch, candidates: Sequence[Candidate]) -> list[Marks | None]:
-    if batch.settings.evaluator == EVENTS:
-        return [grade_chain(one.row, one.chain) for one in candidates]
+    if batch.settings.evaluator in GRADERS:
+        grade = GRADERS[batch.settings.evaluator]
+        return [grade(one.row, one.chain) for one in candidates]
     queries = []
     for one in candidates:
         prompt = functools.partial(compare_prompt, one.row, one.chain)
@@ -202,8 +257,9 @@ class Scores(NamedTuple):
 class Rewards:
     """Computes the rewards of a stage; `total` counts what all batches took."""
 
-    def __init__(self, settings: RewardSettings) -> None:
+    def __init__(self, settings: RewardSettings, seed: int = 0) -> None:
         self.settings = settings
+        self.seed = seed
         self.total = RewardCounts()
         self._scorer = task_registry.get_task(settings.task) if settings.task else Scorer()
         self._own: dict[str, OwnReward] = {}
@@ -224,7 +280,7 @@ class Rewards:
             candidates.append(Candidate(row, completion, matching_guard(row, completion.chain, self.settings)))
         guards = (candidate.guard for candidate in candidates)
         report.counts.update(f"guard_{guard.replace(' ', '_')}" for guard in guards if guard is not None)
-        batch = RewardBatch(candidates, self.settings, self._evaluator, self._similarity, report)
+        batch = RewardBatch(candidates, self.settings, self._evaluator, self._similarity, report, self.seed)
         values = {name: [round_to_grid(value) for value in self._values(name, batch)] for name in names}
         self.total.add(report)
         self._refuse_too_many_failures()
@@ -278,7 +334,7 @@ def check_reward_names(names: Sequence[str], settings: RewardSettings) -> None:
             find_reward(name, REWARDS)
         by_model = name == "consistency" and settings.consistency == "evaluator"
         if (name in {"evaluator", "hybrid"} and not settings.evaluator) or (
-            by_model and settings.evaluator in {"", EVENTS}
+            by_model and settings.evaluator in NO_MODEL
         ):
             instead = "'words' for consistency" if by_model else f"{EVENTS!r} with data of mini"
             raise UserError(

@@ -7,31 +7,39 @@ import dataclasses
 from dtbench.harness.core.errors import DtbenchError, UserError
 from dtbench.models.endpoint.address import complete_url
 from dtbench.training.engines.judge_server import asks_model
-from dtbench.training.recipe.reward_settings import EVENTS, JUDGE, NGRAMS, RewardSettings
-from dtbench.training.recipe.settings import JudgeServer, Recipe
+from dtbench.training.recipe.reward_settings import JUDGE, NGRAMS, NO_MODEL, RewardSettings
+from dtbench.training.recipe.settings import JudgeServer, Recipe, StageRecipe
 from dtbench.training.stages.layout import StageLayout
 
 
 def judge_url(recipe: Recipe, given: str | None) -> str | None:
     """Return the URL of `--judge-url` in full; a UserError where the recipe asks no judge."""
     evaluator = recipe.rewards.evaluator
-    if given is not None and evaluator != JUDGE:
+    judged = JUDGE in {evaluator, *(recipe.rewards_of(stage).evaluator for stage in recipe.stage)}
+    if given is not None and not judged:
         named = f"names its evaluator itself ({evaluator!r})" if evaluator else "names no evaluator"
         raise UserError(f"--judge-url {given}: the recipe {named}: write evaluator = {JUDGE!r} into its [rewards].")
     return None if given is None else complete_url(given)
 
 
-def check_evaluator(recipe: Recipe, url: str | None) -> None:
+def check_evaluator(recipe: Recipe, url: str | None, *, served: bool = False) -> None:
     """Raise an error where a stage asks an evaluator that has no address, or that does not answer there.
 
-    `url` is that of `--judge-url`.
+    `url` is that of `--judge-url`; without one, the judge is `served` where a node of this training starts it later.
     """
-    if not any(asks_model(recipe, stage) for stage in recipe.stage):
-        return
+    asked: dict[str, RewardSettings] = {}
+    for stage in recipe.stage:
+        if asks_model(recipe, stage):
+            settings = recipe.rewards_of(stage)
+            asked[url if url and settings.evaluator == JUDGE else settings.evaluator] = settings
+    for address, settings in asked.items():
+        if address != JUDGE or not served:
+            _check_address(recipe, address, settings)
+
+
+def _check_address(recipe: Recipe, address: str, settings: RewardSettings) -> None:
     from dtbench.models.endpoint.server import Server
 
-    settings = recipe.rewards
-    address = url or settings.evaluator
     if address == JUDGE:
         judge = recipe.judge
         assert judge is not None
@@ -57,13 +65,13 @@ def _beside(judge: JudgeServer) -> str:
     )
 
 
-def plan_settings(recipe: Recipe, layout: StageLayout) -> RewardSettings:
-    """Return the settings of the rewards; verdicts of models are kept in the run's folder unless the recipe says where.
+def plan_settings(recipe: Recipe, stage: StageRecipe, layout: StageLayout) -> RewardSettings:
+    """Return the settings of a stage's rewards; verdicts of models are kept in the run's folder unless they say where.
 
     A stage that is resumed then asks for no verdict twice.
     """
-    settings = recipe.rewards
-    by_model = settings.evaluator not in {"", EVENTS} or settings.embedding != NGRAMS
+    settings = recipe.rewards_of(stage)
+    by_model = settings.evaluator not in NO_MODEL or settings.embedding != NGRAMS
     if settings.cache is not None or not by_model:
         return settings
     return dataclasses.replace(settings, cache=layout.verdicts)

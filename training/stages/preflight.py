@@ -22,7 +22,7 @@ from dtbench.training.rewards.scoring import REWARDS
 from dtbench.training.stages.dev_split import load_dev_rows
 from dtbench.training.stages.stage_data import draw_stage_rows
 
-EMBEDDING_REWARDS = ("evaluator", "embedding", "hybrid")
+EMBEDDING_REWARDS = frozenset({"evaluator", "embedding", "hybrid"})
 """The rewards that need an embedding; `evaluator` where it has no verdict."""
 
 
@@ -30,18 +30,17 @@ def check_rewards(recipe: Recipe) -> None:
     """Raise a UserError for rewards that are unknown or lack what they need; no network is used."""
     import difflib
 
-    settings = recipe.rewards
     for stage in recipe.stage:
         try:
-            check_reward_names(list(stage.rewards), settings)
+            check_reward_names(list(stage.rewards), recipe.rewards_of(stage))
         except UserError as error:
             raise UserError(f"stage {stage.name}: {error}") from None
-    if settings.task:
-        task_registry.get_task(settings.task)
-    name = settings.embedding
-    is_path_or_url = "/" in name or Path(name).exists()
-    if name != NGRAMS and not is_path_or_url and difflib.get_close_matches(name.lower(), [NGRAMS], cutoff=0.6):
-        raise UserError(f"rewards: embedding = {name!r}: unknown. {did_you_mean(name, [NGRAMS])}")
+    if recipe.rewards.task:
+        task_registry.get_task(recipe.rewards.task)
+    for name in dict.fromkeys(recipe.rewards_of(stage).embedding for stage in recipe.stage):
+        is_path_or_url = "/" in name or Path(name).exists()
+        if name != NGRAMS and not is_path_or_url and difflib.get_close_matches(name.lower(), [NGRAMS], cutoff=0.6):
+            raise UserError(f"rewards: embedding = {name!r}: unknown. {did_you_mean(name, [NGRAMS])}")
 
 
 def check_trust(recipe: Recipe) -> None:
@@ -68,21 +67,24 @@ def check_environment(recipe: Recipe, environment: Path) -> None:
 
 
 def check_embedding(recipe: Recipe, environment: Path) -> None:
-    """Raise a UserError where the engine's environment lacks the package of the recipe's embedding."""
-    settings = recipe.rewards
-    rewards = {name for stage in recipe.stage for name in stage.rewards}
-    if settings.embedding == NGRAMS or "://" in settings.embedding or rewards.isdisjoint(EMBEDDING_REWARDS):
-        return
+    """Raise a UserError where the engine's environment lacks the package of an embedding."""
+    embedding_stages = (stage for stage in recipe.stage if not EMBEDDING_REWARDS.isdisjoint(stage.rewards))
+    for embedding in dict.fromkeys(recipe.rewards_of(stage).embedding for stage in embedding_stages):
+        if embedding != NGRAMS and "://" not in embedding:
+            _check_embedding_packages(embedding, environment)
+
+
+def _check_embedding_packages(embedding: str, environment: Path) -> None:
     packages: dict[str, tuple[str, ...]] = {"sentence-transformers": ("sentence_transformers",)}
-    if settings.embedding.startswith(PACKAGE):
-        package, inside = split_package_name(settings.embedding)
+    if embedding.startswith(PACKAGE):
+        package, inside = split_package_name(embedding)
         packages[f"the model {package}/{inside}"] = (package, inside)
     search = Path(packaged_model.__file__).read_text(encoding="utf-8")
     for what, arguments in packages.items():
         command = [str(environment / "bin" / "python"), "-c", search, *arguments]
         if subprocess.run(command, check=False, capture_output=True).returncode:
             raise UserError(
-                f"rewards: embedding = {settings.embedding!r}: {what} is not in {environment}, where rewards are "
+                f"rewards: embedding = {embedding!r}: {what} is not in {environment}, where rewards are "
                 f"computed. Install 'dtbench[embedding]' and the model there, name an endpoint by its URL, or take "
                 f"{NGRAMS!r}."
             )

@@ -38,8 +38,9 @@ def prepare_stage(recipe: Recipe, stage: StageRecipe, layout: StageLayout, clips
     learnt, apart = ([engine_question(row, recipe.prompt, recipe.system) for row in part] for part in (rows, dev))
     notes += write_dev_questions(recipe, stage, layout.dev_questions, apart)
     lines = "".join(json.dumps(question, ensure_ascii=False) + "\n" for question in learnt)
-    settings, all_rows = plan_settings(recipe, layout), {row.id: row for row in [*rows, *dev]}
-    plan = RewardPlan(list(stage.rewards), settings, all_rows, layout.reward_counts, [row.id for row in dev])
+    settings, all_rows = plan_settings(recipe, stage, layout), {row.id: row for row in [*rows, *dev]}
+    dev_ids = [row.id for row in dev]
+    plan = RewardPlan(list(stage.rewards), settings, all_rows, layout.reward_counts, dev_ids, recipe.seed)
     plan.write(layout.reward_plan)
     replace_whole(layout.questions, lines.encode())
     return [f"{len(rows)} questions to learn from", *notes]

@@ -50,7 +50,6 @@ from dtbench.training.engines.metrics import MetricsFollower, read_steps
 from dtbench.training.nodes.leader import AttemptLostError, Leader
 from dtbench.training.nodes.place import NodePlace
 from dtbench.training.recipe.placed_evaluation import placed_evaluation
-from dtbench.training.recipe.reward_settings import JUDGE
 from dtbench.training.recipe.settings import Recipe, StageRecipe
 from dtbench.training.stages import state
 from dtbench.training.stages.base_cache import keep, take_kept
@@ -92,8 +91,7 @@ def train(options: TrainOptions, live: LiveLine, on_step: OnStep, place: NodePla
     check_dev_sources(recipe)
     check_trust(recipe)
     url = judge_url(recipe, options.judge_url)
-    if place is None or url is not None or recipe.rewards.evaluator != JUDGE:
-        check_evaluator(recipe, url)  # else a node serves it, later
+    check_evaluator(recipe, url, served=place is not None)
     check_targets(recipe)
     layout = Layout(options.out.resolve())
     program = get_engine(recipe.engine).command(stage_job(recipe, recipe.stage[0], layout)).arguments[0]

@@ -92,7 +92,9 @@ def test_a_verdict_survives_a_judge_that_comes_back_at_another_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = load_recipe("qwen3-omni-30b")
-    settings = dataclasses.replace(plan_settings(recipe, Layout(tmp_path).stage("stage-1")), embedding="ngrams")
+    settings = dataclasses.replace(
+        plan_settings(recipe, recipe.stage[0], Layout(tmp_path).stage("stage-1")), embedding="ngrams"
+    )
     assert settings.cache == tmp_path / "verdicts"
     plan, text = RewardPlan(["evaluator"], settings, {ROW.id: ROW}, tmp_path / "counts"), completion(GOOD)
     asked = []
@@ -107,4 +109,4 @@ def test_a_verdict_survives_a_judge_that_comes_back_at_another_address(
 
 def test_a_recipe_that_asks_no_model_keeps_no_verdicts(tmp_path: Path) -> None:
     recipe = load_recipe("mini")
-    assert plan_settings(recipe, Layout(tmp_path).stage("stage-1")) == recipe.rewards
+    assert plan_settings(recipe, recipe.stage[0], Layout(tmp_path).stage("stage-1")) == recipe.rewards

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.training.data.rows import TrainingRow, row_as_json
@@ -45,12 +45,14 @@ class RewardPlan:
     """The folder with a file for each process, which gets a line for each batch: what its rewards took."""
     dev: Sequence[str] = ()
     """Which of the rows are dev questions."""
+    seed: int = 0
+    """That of the training, for what rewards draw at random."""
 
     def write(self, path: Path) -> None:
         """Write the plan to a file."""
         rows = [row_as_json(row) for row in self.rows.values()]
-        content = {"names": list(self.names), "settings": self.settings.plain(), "rows": rows}
-        content |= {"counts": str(self.counts), "dev": list(self.dev)}
+        content: dict[str, Any] = {"names": list(self.names), "settings": self.settings.plain(), "rows": rows}
+        content |= {"counts": str(self.counts), "dev": list(self.dev), "seed": self.seed}
         replace_whole(path, json.dumps(content, ensure_ascii=False).encode())
 
     @classmethod
@@ -62,7 +64,8 @@ class RewardPlan:
             for row in content["rows"]
         }
         settings = reward_settings(content["settings"])
-        return cls(content["names"], settings, rows, Path(content["counts"]), content.get("dev", ()))
+        counts, dev, seed = Path(content["counts"]), content.get("dev", ()), content.get("seed", 0)
+        return cls(content["names"], settings, rows, counts, dev, seed)
 
 
 class StoppedError(RuntimeError):

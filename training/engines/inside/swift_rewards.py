@@ -80,7 +80,7 @@ def rewards_of_plan(plan: RewardPlan) -> Rewards:
         key = {"key_variable": JUDGE_KEY_VARIABLE} if JUDGE_KEY_VARIABLE in os.environ else {}
         options = {**settings.evaluator_options, **key}
         settings = dataclasses.replace(settings, evaluator=os.environ[EVALUATOR_VARIABLE], evaluator_options=options)
-    return Rewards(settings)
+    return Rewards(settings, plan.seed)
 
 
 def register_rewards() -> None:
