@@ -115,4 +115,4 @@ def test_a_judge_is_needed_by_the_stages_that_ask_it_and_by_no_others() -> None:
     with pytest.raises(UserError, match="names its evaluator itself"):
         judge_url(plain, "http://h:2/v1")
     judged = dataclasses.replace(plain.stage[0], reward_settings={"evaluator": "judge"})
-    assert judge_url(dataclasses.replace(plain, stage=(judged,)), "h:2/v1") == "http://h:2/v1"
+    assert judge_url(dataclasses.replace(plain, stage=(judged,)), "h:8100/v1") == "http://h:8100/v1"
