@@ -8,6 +8,8 @@ name = "accuracy-only"
 [[arm.stage]]
 extends = "stage-1"          # a stage of the recipe: what is not said here is as it is there
 rewards = { accuracy = 1 }   # in place of all of its rewards
+
+Claims (claims.py) say what the arms are to show.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from dtbench.harness.core.typed_settings import (
     read_table,
     read_toml,
 )
+from dtbench.training.recipe.claims import RESERVED_ARMS, ClaimedRecipe, read_claims
 from dtbench.training.recipe.monitors import check_monitors
 from dtbench.training.recipe.placed_evaluation import evaluation_gpus, uses_gpus
 from dtbench.training.recipe.reward_settings import JUDGE, RewardSettings
@@ -212,8 +215,18 @@ def recipe_names() -> list[str]:
 def load_recipe(spec: str, arm: str | None = None) -> Recipe:
     """Load the recipe of this name or TOML file, with the stages of one of its arms where one is named.
 
-    All of its arms are checked, whichever is asked for.
+    All of its arms and claims are checked, whichever is asked for.
     """
+    variants = load_claims(spec).recipes
+    if arm in variants:
+        return variants[arm]
+    names = [name for name in variants if name is not None]
+    known = did_you_mean(str(arm), names) if names else "It has none: leave --arm out."
+    raise UserError(f"--arm {arm}: the recipe {Path(spec).name.removesuffix('.toml')} has no such arm. {known}")
+
+
+def load_claims(spec: str) -> ClaimedRecipe:
+    """Load the recipe of this name or TOML file with all of its arms, and its claims."""
     is_file = spec.endswith(".toml")
     if not is_file and spec not in recipe_names():
         known = did_you_mean(spec, recipe_names())
@@ -221,12 +234,9 @@ def load_recipe(spec: str, arm: str | None = None) -> Recipe:
     path = Path(spec) if is_file else RECIPES / f"{spec}.toml"
     if not path.exists():
         raise UserError(f"{spec}: there is no such file. Recipes of dtbench: {', '.join(recipe_names())}.")
-    variants = _variants(read_toml(path), path.name)
-    if arm in variants:
-        return variants[arm]
-    names = [name for name in variants if name is not None]
-    known = did_you_mean(str(arm), names) if names else "It has none: leave --arm out."
-    raise UserError(f"--arm {arm}: the recipe {path.stem} has no such arm. {known}")
+    table = read_toml(path)
+    variants = _variants(table, path.name)
+    return ClaimedRecipe(variants, read_claims(table.get("claim", []), variants, path.name))
 
 
 def stored_recipe(plain: Table) -> Recipe:
@@ -254,7 +264,7 @@ def override(recipe: Recipe, *, model: str | None, seed: int | None) -> Recipe:
 
 def _variants(table: Table, where: str) -> Mapping[str | None, Recipe]:
     """Read and check the recipe as it is (None) and with the stages of each of its arms."""
-    shared = {name: value for name, value in table.items() if name != "arm"}
+    shared = {name: value for name, value in table.items() if name not in {"arm", "claim"}}
     tables: dict[str | None, tuple[Table, str]] = {None: (shared, where)}
     for name, stages in _stages_of_arms(table, where).items():
         tables[name] = ({**shared, "stage": stages, "arm": name}, f"{where}: arm {name}")
@@ -274,7 +284,7 @@ def _stages_of_arms(table: Table, where: str) -> dict[str, Sequence[Table]]:
     stages: dict[str, Sequence[Table]] = {}
     for arm in arms:
         name = arm.get("name")
-        if not is_name(name) or name in stages:
+        if not is_name(name) or name in stages or name in RESERVED_ARMS:
             raise UserError(f"{where}: arm {name!r}: a name such as 'accuracy-only' is expected.")
         stages[name] = _stages_of_arm(arm, known, f"{where}: arm {name}")
     return stages

@@ -15,6 +15,7 @@ from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.types import Record
 from dtbench.tasks import registry as task_registry
 from dtbench.training.engines.metrics import read_steps
+from dtbench.training.recipe.claims import AS_TRAINED
 from dtbench.training.recipe.settings import Recipe
 from dtbench.training.rewards import Template
 from dtbench.training.rewards.completion import split_completion
@@ -24,9 +25,6 @@ from dtbench.training.stages.layout import BASE, Layout
 from dtbench.training.stages.mined_data import mining_report
 from dtbench.training.stages.monitors import monitor_results
 from dtbench.training.stages.validation import stage_measurements
-
-AS_TRAINED = "as-trained"
-"""The row of the base under the prompt of the training."""
 
 _PAIRED = ("n", "before", "after", "difference", "low", "high", "p", "better", "worse")
 
