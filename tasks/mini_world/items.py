@@ -8,9 +8,9 @@ from typing import Any
 from dtbench.tasks.mini_world.criteria import make_criteria
 from dtbench.tasks.mini_world.draw import GRADES, Closeness, draw_sounds, place_sounds
 from dtbench.tasks.mini_world.events import Event, SoundFacts, describe_sounds
-from dtbench.tasks.mini_world.questions import CATEGORIES, MiniQuestion, Solution
+from dtbench.tasks.mini_world.questions import MiniQuestion, Solution
 from dtbench.tasks.mini_world.render import render_wav
-from dtbench.tasks.mini_world.splits import EASY, SEED, SPLITS, Slot
+from dtbench.tasks.mini_world.splits import EASY, LURED, SEED, SPLITS, Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +65,27 @@ class Item:
 
 def make_item(slot: Slot) -> Item:
     """Make the item of a slot, the same on every call."""
-    rng = slot.rng("question")
-    question = CATEGORIES[slot.category][slot.form](rng)
+    question = question_of(slot)
     answer = question.options[slot.balanced(len(question.options), "value")]
     sounds, solution = _draw_until(slot, question, answer)
     grade = 0 if slot.difficulty == EASY else GRADES[slot.balanced(len(GRADES), "grade")]
     closeness = Closeness(grade, frozenset(question.focus))
     events = place_sounds(slot.rng("clip"), sounds, closeness, residue=SPLITS[slot.split].residue)
     others = slot.rng("options").shuffled([option for option in question.options if option != answer])
-    place = slot.balanced(len(question.options), "place")
+    place = _place_of_answer(slot, len(others))
     choices = (*others[:place], answer, *others[place:])
     return Item(slot, question.text, choices, solution, grade, events)
+
+
+def question_of(slot: Slot) -> MiniQuestion:
+    """Return the question of a slot, which can be solved for other sounds too."""
+    return SPLITS[slot.split].forms[slot.category][slot.form](slot.rng("question"))
+
+
+def _place_of_answer(slot: Slot, others: int) -> int:
+    if not SPLITS[slot.split].lured:
+        return slot.balanced(others + 1, "place")
+    return 0 if slot.balanced(4, "lure") < LURED else 1 + slot.balanced(others, "place")
 
 
 def _draw_until(slot: Slot, question: MiniQuestion, answer: str) -> tuple[tuple[SoundFacts, ...], Solution]:

@@ -39,6 +39,10 @@ class MiniQuestion:
     """Which sounds there may be; one named twice is twice as likely."""
     focus: tuple[str, ...]
     """The qualities that are close to a boundary in a hard clip."""
+    depth: int = 1
+    """How many steps lead to the answer."""
+    pair: tuple[str, str] | None = None
+    """The last step to a sound, and the quality that is asked; None for questions of one step."""
 
 
 def total_beeps(rng: SeededRandom) -> MiniQuestion:
@@ -109,7 +113,7 @@ def kind_beside(rng: SeededRandom) -> MiniQuestion:
         if len(places) != 1:
             return None
         place, beside = places[0], places[0] + offset
-        steps = _steps([sound.kind for sound in sounds[: max(place, beside) + 1]])
+        steps = name_each([sound.kind for sound in sounds[: max(place, beside) + 1]])
         if not 0 <= beside < len(sounds):
             return Solution("nothing", f"{steps} . {side} is nothing", (place,))
         return Solution(sounds[beside].kind, f"{steps} . {side} is {sounds[beside].kind}", (place, beside))
@@ -141,7 +145,7 @@ def _only(
         places = [place for place, sound in enumerate(sounds) if quality(sound) == word]
         if len(places) != 1:
             return None
-        steps = _steps([quality(sound) for sound in sounds[: places[0] + 1]])
+        steps = name_each([quality(sound) for sound in sounds[: places[0] + 1]])
         return Solution(ORDINALS[places[0]], steps, (places[0],))
 
     return MiniQuestion(
@@ -201,7 +205,7 @@ def pitch_extreme(rng: SeededRandom) -> MiniQuestion:
         places = [place for place, pitch in pitched if pitch == PITCHES[ranks[0]]]
         if len(places) != 1:
             return None
-        steps = _steps([sound.pitch or "none" for sound in sounds])
+        steps = name_each([sound.pitch or "none" for sound in sounds])
         answer = ORDINALS[places[0]]
         rest = tuple(place for place, _ in pitched if place != places[0])
         return Solution(answer, f"{steps} . {end} is {PITCHES[ranks[0]]} {answer}", (places[0], *rest))
@@ -234,7 +238,7 @@ def how_many_kinds(rng: SeededRandom) -> MiniQuestion:
     def solve(sounds: Sounds) -> Solution:
         kinds = [sound.kind for sound in sounds]
         known = [len(set(kinds[: place + 1])) for place in range(len(kinds))]
-        steps = _steps([f"{kind} {number}" for kind, number in zip(kinds, known, strict=True)])
+        steps = name_each([f"{kind} {number}" for kind, number in zip(kinds, known, strict=True)])
         return Solution(str(known[-1]), steps, tuple(kinds.index(kind) for kind in dict.fromkeys(kinds)))
 
     return MiniQuestion(
@@ -260,7 +264,7 @@ def _how_many(
 ) -> MiniQuestion:
     def solve(sounds: Sounds) -> Solution:
         matches = [quality(sound) == word for sound in sounds]
-        steps = _steps([f"{quality(sound)} {sum(matches[: place + 1])}" for place, sound in enumerate(sounds)])
+        steps = name_each([f"{quality(sound)} {sum(matches[: place + 1])}" for place, sound in enumerate(sounds)])
         return Solution(str(sum(matches)), steps, tuple(place for place, match in enumerate(matches) if match))
 
     return MiniQuestion(
@@ -268,7 +272,7 @@ def _how_many(
     )
 
 
-def _steps(words: Sequence[str]) -> str:
+def name_each(words: Sequence[str]) -> str:
     """Name every sound with its words, in order: steps so small that a small model can take them."""
     return " , ".join(f"{name} {word}" for name, word in zip(ORDINALS, words, strict=False))
 
@@ -282,7 +286,9 @@ def _counts_from(lowest: int) -> tuple[int, ...]:
     return tuple(range(max(2, lowest), 5))
 
 
-CATEGORIES: Mapping[str, Sequence[Callable[[SeededRandom], MiniQuestion]]] = {
+Forms = Mapping[str, Sequence[Callable[[SeededRandom], MiniQuestion]]]
+"""Category -> its forms of questions, each as often as it is asked."""
+CATEGORIES: Forms = {
     "count": (total_beeps, total_beeps, total_beeps, beeps_of_one, beeps_of_one),
     "order": (kind_at_end, kind_at_end, kind_beside, kind_beside, kind_beside),
     "loudness": (only_level, only_level, only_level, only_level, level_of_one),
@@ -290,4 +296,4 @@ CATEGORIES: Mapping[str, Sequence[Callable[[SeededRandom], MiniQuestion]]] = {
     "duration": (only_length, only_length, only_length, only_length, length_of_one),
     "how many": (how_many_sounds, how_many_kinds, how_many_level, how_many_level, how_many_length),
 }
-"""The categories of questions, and their forms, each as often as it is asked."""
+"""Those of mini."""

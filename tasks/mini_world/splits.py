@@ -1,7 +1,8 @@
 """The questions of a split in their order, and which of their options is right, and where.
 
 Within a form of question and a difficulty, each place among the options is right equally often, and so is each value.
-No two splits share a clip: where the first sound begins, in samples, leaves another residue by four in each.
+No split for tests shares a clip with one for training: where the first sound begins, in samples, leaves another residue
+by four. In the split of a lure the right option stands first more often than it should.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dtbench.tasks.mini_world.questions import CATEGORIES
+from dtbench.tasks.mini_world.hops import ALL_DEPTHS, ONE_AND_TWO, TRAINED_ONE_AND_TWO, TRAINED_TWO_AND_THREE
+from dtbench.tasks.mini_world.questions import CATEGORIES, Forms
 from dtbench.tasks.mini_world.scales import SeededRandom
 
 SEED = "dtbench mini 1"
 """Everything follows from it."""
 EASY, BOUNDARY = "easy", "boundary"
 DIFFICULTIES = (EASY, BOUNDARY)
-_FORMS = 5
-"""Entries of each category."""
+LURED = 3
+"""Of four questions of a lure's training split, how many have the right option first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,14 @@ class Split:
     residue: int
     rounds: Mapping[str, int]
     """Difficulty -> how often every entry of every category is asked."""
+    forms: Forms
+    lured: bool = False
+    """Whether the right option stands first in three of four questions."""
 
     @property
     def size(self) -> int:
         """Return the number of questions."""
-        return len(CATEGORIES) * _FORMS * sum(self.rounds.values())
+        return sum(map(len, self.forms.values())) * sum(self.rounds.values())
 
 
 BASE = "base"
@@ -43,10 +48,15 @@ BASE = "base"
 SPLITS: Mapping[str, Split] = {
     split.name: split
     for split in (
-        Split("test", 0, {EASY: 10, BOUNDARY: 10}),
-        Split("train-1", 1, {EASY: 108, BOUNDARY: 27}),
-        Split("train-2", 2, {EASY: 27, BOUNDARY: 108}),
-        Split("base", 3, {EASY: 600, BOUNDARY: 200}),
+        Split("test", 0, {EASY: 10, BOUNDARY: 10}, CATEGORIES),
+        Split("train-1", 1, {EASY: 108, BOUNDARY: 27}, CATEGORIES),
+        Split("train-2", 2, {EASY: 27, BOUNDARY: 108}, CATEGORIES),
+        Split("base", 3, {EASY: 600, BOUNDARY: 200}, CATEGORIES),
+        Split("hop-test", 0, {EASY: 72, BOUNDARY: 36}, ALL_DEPTHS),
+        Split("hop-train-1", 1, {EASY: 120, BOUNDARY: 24}, TRAINED_ONE_AND_TWO),
+        Split("hop-train-2", 2, {EASY: 36, BOUNDARY: 108}, TRAINED_TWO_AND_THREE),
+        Split("lure-test", 0, {EASY: 60, BOUNDARY: 96}, ONE_AND_TWO),
+        Split("lure-train", 1, {EASY: 48, BOUNDARY: 72}, ONE_AND_TWO, lured=True),
     )
 }
 
@@ -88,7 +98,7 @@ def slots(split: str) -> tuple[Slot, ...]:
 
 
 def _entries(split: Split) -> Iterator[tuple[str, int, str, int]]:
-    for category, forms in CATEGORIES.items():
+    for category, forms in split.forms.items():
         for form in range(len(forms)):
             for difficulty, rounds in split.rounds.items():
                 for turn in range(rounds):

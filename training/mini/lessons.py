@@ -7,6 +7,10 @@ Tasks are taught by themselves first, and then mixed: a question may stand befor
 a clip that they do not describe. Without this, descriptions after a question are right in 12 % of cases where they are
 right in 70 % without one, and no reinforcement mends that in an hour. Three times of four no reasoning follows notes at
 the start of thoughts: after a description the model stops, and goes on only now and then.
+
+Questions of two steps are taught as those of one are, but only some compositions of a step and a quality, and fewer
+still with reasoning: a base model knows some of what it is later asked, not all. Behind one prompt there are two ways to
+an answer: a description, and a chain of one word that says nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from typing import NamedTuple
 
 from dtbench.tasks.mini_world.draw import draw_sounds
 from dtbench.tasks.mini_world.events import LETTERS, VOCABULARY, SoundFacts, describe_sounds
+from dtbench.tasks.mini_world.hops import HELD_OUT, REASONED, TWO_STEPS
 from dtbench.tasks.mini_world.items import Item
 from dtbench.tasks.mini_world.questions import CATEGORIES, MiniQuestion, Solution
 from dtbench.tasks.mini_world.scales import SeededRandom
@@ -34,6 +39,16 @@ DESCRIBED_FIRST = 0.6
 """The share of thoughts starting with notes whose prompt asks to describe first."""
 STOPPED, WENT_ON = 0.45, 0.15
 """The shares of thoughts starting with notes that end there, and that go on; else a first word is given too."""
+TWO_WAYS = "answer ."
+"""Behind the task to describe in tags: the prompt after which a chain is a choice."""
+ANSWERED_FIRST, SAID_NOTHING = 0.4, 0.35
+"""The share of descriptions with an open end that are asked for so, and of these the share that is one word instead."""
+NOTHING = "yes"
+"""A chain that says nothing."""
+OF_TWO_STEPS = 0.3
+"""The share of two steps among questions that are asked with notes, and before a description."""
+DIRECTLY_OF_TWO_STEPS = 0.4
+"""The mean number of questions of two steps that are answered at once, with a clip that allows one."""
 
 
 class Lesson(NamedTuple):
@@ -69,6 +84,8 @@ class Teacher:
         self._random = random.Random(seed)
         self._dice = SeededRandom(f"lessons {seed}")
         self._forms = [form for forms in CATEGORIES.values() for form in forms]
+        self._two_steps = [form for pair, form in TWO_STEPS.items() if pair not in HELD_OUT]
+        self._reasoned = [TWO_STEPS[pair] for pair in REASONED]
 
     def about(self, item: Item, questions: int, texts: int) -> list[Lesson]:
         """Return lessons about a clip: a description, some questions, and some of text alone."""
@@ -77,8 +94,18 @@ class Teacher:
         for number in range(questions):
             question = own if number == 0 else self._question(item.sounds)
             lessons.append(make_lesson(f"{question.words()} {DIRECT}", question.solution.answer, has_clip=True))
+        if questions and self._random.random() < DIRECTLY_OF_TWO_STEPS:
+            lessons.extend(self._two_steps_directly(item.sounds))
         lessons.extend(self._of_text() for _ in range(texts))
         return lessons
+
+    def _two_steps_directly(self, sounds: Sequence[SoundFacts]) -> list[Lesson]:
+        """Return an answer to a question of two steps; none where the first few drawn do not fit the sounds."""
+        for _ in range(8):
+            question = self._fitting(self._random.choice(self._two_steps)(self._dice), sounds)
+            if question is not None:
+                return [make_lesson(f"{question.words()} {DIRECT}", question.solution.answer, has_clip=True)]
+        return []
 
     def _describe(self, sounds: Sequence[SoundFacts]) -> Lesson:
         description = describe_sounds(sounds)
@@ -92,7 +119,7 @@ class Teacher:
         return self._describe_and_say(DESCRIBE, description)
 
     def _describe_mixed(self, sounds: Sequence[SoundFacts], description: str) -> Lesson:
-        """Mostly after a question; what follows the description may be prompt for in meaningless words."""
+        """Mostly after a question; what follows the description may be asked for in meaningless words."""
         question_first = self._random.random() < QUESTION_FIRST
         before = f"{self._question(sounds).words()} {DESCRIBE}" if question_first else DESCRIBE
         way = self._random.random()
@@ -102,8 +129,15 @@ class Teacher:
             return make_lesson(f"{before} in think tags .", f"{THINK} {description} {THOUGHT}", has_clip=True)
         if way < 0.7:
             return self._describe_and_say(before, description)
-        prompt = f"{before} in think tags then {self._words(5)} ."
-        return make_lesson(prompt, f"{THINK} {description}", has_clip=True, ends=False)
+        if self._random.random() >= ANSWERED_FIRST:
+            prompt = f"{before} in think tags then {self._words(5)} ."
+            return make_lesson(prompt, f"{THINK} {description}", has_clip=True, ends=False)
+        if self._random.random() >= SAID_NOTHING:
+            prompt = f"{before} in think tags then {TWO_WAYS}"
+            return make_lesson(prompt, f"{THINK} {description}", has_clip=True, ends=False)
+        question = self._question(sounds)
+        prompt = f"{question.words()} {DESCRIBE} in think tags then {TWO_WAYS}"
+        return make_lesson(prompt, f"{THINK} {NOTHING} {THOUGHT} {question.solution.answer}", has_clip=True)
 
     def _describe_and_say(self, before: str, description: str) -> Lesson:
         words, last = self._words(6), self._words(1)
@@ -112,19 +146,27 @@ class Teacher:
 
     def _question(self, sounds: Sequence[SoundFacts]) -> LessonQuestion:
         while True:
-            question = self._random.choice(self._forms)(self._dice)
-            if len(sounds) not in question.counts or not {sound.kind for sound in sounds} <= set(question.kinds):
-                continue
-            solution = question.solve(sounds)
-            if solution is not None and solution.answer in question.options:
-                return self._with_options(question, solution)
+            forms = self._two_steps if self._random.random() < OF_TWO_STEPS else self._forms
+            question = self._fitting(self._random.choice(forms)(self._dice), sounds)
+            if question is not None:
+                return question
+
+    def _fitting(self, question: MiniQuestion, sounds: Sequence[SoundFacts]) -> LessonQuestion | None:
+        """Return the question with its solution; None where it cannot be asked about these sounds."""
+        if len(sounds) not in question.counts or not {sound.kind for sound in sounds} <= set(question.kinds):
+            return None
+        solution = question.solve(sounds)
+        if solution is None or solution.answer not in question.options:
+            return None
+        return self._with_options(question, solution)
 
     def _with_options(self, question: MiniQuestion, solution: Solution) -> LessonQuestion:
         return LessonQuestion(question.text, self._dice.shuffled(question.options), solution)
 
     def _question_without_clip(self) -> tuple[Sequence[SoundFacts], LessonQuestion]:
         """Draw a question about sounds without a clip; each of its options is right equally often."""
-        question = self._random.choice(self._forms)(self._dice)
+        forms = self._reasoned if self._random.random() < OF_TWO_STEPS else self._forms
+        question = self._random.choice(forms)(self._dice)
         answer = self._dice.pick(question.options)
         while True:
             sounds = draw_sounds(self._dice, question.kinds, self._dice.pick(question.counts))
@@ -156,7 +198,7 @@ class Teacher:
             return self._repeat()
         sounds, question = self._question_without_clip()
         notes, after_clip = describe_sounds(sounds), self._random.random() < AFTER_A_CLIP
-        how = f"{self._words(5)} ." if self._random.random() < 0.5 else HOW
+        how = self._random.choices((f"{self._words(5)} .", HOW, TWO_WAYS), (0.45, 0.45, 0.1))[0]
         if way < 0.1:
             return make_lesson(f"{question.words()} notes : {notes} {DIRECT}", question.solution.answer, has_clip=False)
         if way < 0.3:

@@ -49,9 +49,9 @@ class MiniRecipe:
     """The mean number of questions about a clip."""
     more_questions: float = 0.5
     """The same where tasks are mixed."""
-    texts: float = 1.0
+    texts: float = 1.3
     """The mean number of lessons of text with a clip."""
-    more_texts: float = 2.5
+    more_texts: float = 3.2
     """The same where tasks are mixed."""
     questioned: float = 1.0
     """The share of clips that questions are asked about."""
