@@ -24,7 +24,7 @@ from dtbench.harness.core.task import WORDINGS, Task
 from dtbench.tasks.data.layouts import task_folder
 from dtbench.tasks.mini_world.clips import GeneratedClip
 from dtbench.tasks.mini_world.criteria import criteria_met
-from dtbench.tasks.mini_world.items import make_item
+from dtbench.tasks.mini_world.items import Item, make_item
 from dtbench.tasks.mini_world.questions import CATEGORIES
 from dtbench.tasks.mini_world.splits import DIFFICULTIES, SPLITS, Slot, slots
 
@@ -42,18 +42,28 @@ class Mini(Task):
     licence = "Apache-2.0"
     split: ClassVar[str] = "test"
     size = SPLITS["test"].size
-    groupings = (Grouping("Category", ("category",), tuple(CATEGORIES)), Grouping("Difficulty", ("difficulty",)))
+    groupings: ClassVar[tuple[Grouping, ...]] = (
+        Grouping("Category", ("category",), tuple(CATEGORIES)),
+        Grouping("Difficulty", ("difficulty",)),
+    )
     wordings = MappingProxyType(
         {**WORDINGS, "direct": "answer directly .", "think": "think and answer ."}  # words that its model knows
     )
-    columns = (*(Column(word, {"difficulty": word}) for word in DIFFICULTIES), Column("Avg"))
+    columns: ClassVar[tuple[Column, ...]] = (
+        *(Column(word, {"difficulty": word}) for word in DIFFICULTIES),
+        Column("Avg"),
+    )
+
+    def groups(self, item: Item) -> Mapping[str, str]:
+        """Return what the question is reported under."""
+        return {"category": item.slot.category, "difficulty": item.slot.difficulty}
 
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
         """Make the questions one by one."""
         folder = task_folder(self.name, data_dir)
         if folder.is_file() or folder.parent.is_file():
             raise DataError(f"--data-dir {data_dir}: this is a file; a folder for the clips is expected.")
-        return (_sample(slot, folder) for slot in slots(self.split))
+        return (self._sample(slot, folder) for slot in slots(self.split))
 
     def chain_criteria(self, item: Mapping[str, Any], chain: str) -> Sequence[bool]:
         """Return which of its five criteria a chain meets, by its words."""
@@ -66,6 +76,18 @@ class Mini(Task):
     def load(self, data_dir: Path | None) -> Dataset:
         """Load the samples; their clips are written into data_dir when they are read."""
         return Dataset(self.samples(data_dir), VERSION, f"made by dtbench, {self.split} split")
+
+    def _sample(self, slot: Slot, folder: Path) -> Sample:
+        item = make_item(slot)
+        return Sample(
+            id=slot.id,
+            question=item.question,
+            choices=item.choices,
+            answer=item.solution.answer,
+            audio=GeneratedClip(slot, folder),
+            groups=dict(self.groups(item)),
+            item=item.as_published(),
+        )
 
 
 class MiniTrain1(Mini):
@@ -84,20 +106,3 @@ class MiniTrain2(Mini):
     title = "mini, for the second stage of training: four of five are at the boundary"
     split = "train-2"
     size = SPLITS["train-2"].size
-
-
-SPLIT_OF = {task.name: task.split for task in (Mini, MiniTrain1, MiniTrain2)}
-"""Task -> its split."""
-
-
-def _sample(slot: Slot, folder: Path) -> Sample:
-    item = make_item(slot)
-    return Sample(
-        id=slot.id,
-        question=item.question,
-        choices=item.choices,
-        answer=item.solution.answer,
-        audio=GeneratedClip(slot, folder),
-        groups={"category": slot.category, "difficulty": slot.difficulty},
-        item=item.as_published(),
-    )

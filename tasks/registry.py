@@ -35,6 +35,11 @@ TASKS = {
     "mini": "dtbench.tasks.mini:Mini",
     "mini-train-1": "dtbench.tasks.mini:MiniTrain1",
     "mini-train-2": "dtbench.tasks.mini:MiniTrain2",
+    "mini-hop": "dtbench.tasks.mini_hop:MiniHop",
+    "mini-hop-train-1": "dtbench.tasks.mini_hop:MiniHopTrain1",
+    "mini-hop-train-2": "dtbench.tasks.mini_hop:MiniHopTrain2",
+    "mini-lure": "dtbench.tasks.mini_lure:MiniLure",
+    "mini-lure-train": "dtbench.tasks.mini_lure:MiniLureTrain",
 }
 """Name -> dotted path of a class, or a task file in this folder, such as `benchmarks/adqa-dev.toml`."""
 TOML = ".toml"

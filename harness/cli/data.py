@@ -111,8 +111,8 @@ def _pull(task: Task, data_dir: Path | None, *, quiet: bool) -> Pulled:
     from dtbench.tasks.data.layouts import task_folder
     from dtbench.tasks.data.sources import SOURCES
     from dtbench.tasks.declared.task import DeclaredTask
-    from dtbench.tasks.mini import SPLIT_OF
     from dtbench.tasks.mini_world.clips import write_split
+    from dtbench.tasks.mini_world.splits import SPLIT_OF
 
     folder, live = task_folder(task.name, data_dir), LiveLine(quiet=quiet)
 

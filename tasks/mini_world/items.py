@@ -24,6 +24,10 @@ class Item:
     grade: int
     """How close to the boundary, 3 the closest; 0 is easy."""
     events: tuple[Event, ...]
+    depth: int = 1
+    """How many steps lead to the answer."""
+    pair: tuple[str, str] | None = None
+    """The last step to a sound, and the quality that is asked; None for a question of one step."""
 
     @property
     def sounds(self) -> tuple[SoundFacts, ...]:
@@ -47,6 +51,7 @@ class Item:
     def as_published(self) -> dict[str, Any]:
         """Return the record of the item; chain, cues and rubric have the names that MMAR gives them."""
         criteria = make_criteria(self.sounds, self.solution)
+        steps = {} if self.pair is None else {"depth": self.depth, "pair": " ".join(self.pair)}
         return {
             "id": self.slot.id,
             "question": self.question,
@@ -55,6 +60,7 @@ class Item:
             "category": self.slot.category,
             "difficulty": self.slot.difficulty,
             "closeness": self.grade,
+            **steps,
             "events": [event.as_published() for event in self.events],
             "description": self.description,
             "thinking": self.chain,
@@ -74,7 +80,7 @@ def make_item(slot: Slot) -> Item:
     others = slot.rng("options").shuffled([option for option in question.options if option != answer])
     place = _place_of_answer(slot, len(others))
     choices = (*others[:place], answer, *others[place:])
-    return Item(slot, question.text, choices, solution, grade, events)
+    return Item(slot, question.text, choices, solution, grade, events, question.depth, question.pair)
 
 
 def question_of(slot: Slot) -> MiniQuestion:

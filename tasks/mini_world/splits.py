@@ -60,6 +60,18 @@ SPLITS: Mapping[str, Split] = {
     )
 }
 
+SPLIT_OF: Mapping[str, str] = {
+    "mini": "test",
+    "mini-train-1": "train-1",
+    "mini-train-2": "train-2",
+    "mini-hop": "hop-test",
+    "mini-hop-train-1": "hop-train-1",
+    "mini-hop-train-2": "hop-train-2",
+    "mini-lure": "lure-test",
+    "mini-lure-train": "lure-train",
+}
+"""Task -> its split."""
+
 
 class Slot(NamedTuple):
     """A question to make."""

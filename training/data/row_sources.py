@@ -9,13 +9,12 @@ from pathlib import Path
 from dtbench.harness.core.errors import UserError
 from dtbench.tasks import registry as task_registry
 from dtbench.tasks.data.layouts import task_folder
-from dtbench.tasks.mini import SPLIT_OF
 from dtbench.tasks.mini_world.clips import GeneratedClip
-from dtbench.tasks.mini_world.splits import slots
+from dtbench.tasks.mini_world.splits import SPLIT_OF, slots
 from dtbench.training.data.rows import TrainingRow, read_rows
 
-TRAINING_SPLITS = {f"mini:{split}": name for name, split in SPLIT_OF.items() if split != "test"}
-"""Source -> its task; the test split is no training data."""
+TRAINING_SPLITS = {f"mini:{split}": name for name, split in SPLIT_OF.items() if "train" in split}
+"""Source -> its task; splits for tests are no training data."""
 
 
 def split_task(source: str) -> str | None:

@@ -9,8 +9,8 @@ right in 70 % without one, and no reinforcement mends that in an hour. Three tim
 the start of thoughts: after a description the model stops, and goes on only now and then.
 
 Questions of two steps are taught as those of one are, but only some compositions of a step and a quality, and fewer
-still with reasoning: a base model knows some of what it is later asked, not all. Behind one prompt there are two ways to
-an answer: a description, and a chain of one word that says nothing.
+still with reasoning: a base model knows some of what it is later asked, not all. Behind one prompt there are two ways
+to an answer: a description, and a chain of one word that says nothing.
 """
 
 from __future__ import annotations

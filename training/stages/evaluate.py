@@ -16,7 +16,7 @@ from dtbench.harness.core.model import Notify
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.leftovers import temporary_folder
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.tasks.mini import SPLIT_OF
+from dtbench.tasks.mini_world.splits import SPLIT_OF
 from dtbench.training.data.rows_task import SPEC as ROWS
 from dtbench.training.engines.contract import EngineCommand
 from dtbench.training.engines.launch import WatchedProcess, watched_processes
