@@ -20,7 +20,7 @@ GROUPS: Mapping[str, Sequence[str]] = {
     "Start": ("demo", "doctor", "tasks", "models", "new", "data"),
     "Evaluate": ("run", "sweep", "merge", "score", "compare", "gate", "subset"),
     "Look": ("report", "table", "plot", "board", "judge", "export", "view", "watch"),
-    "Train": ("cot", "mine", "train"),
+    "Train": ("cot", "mine", "train", "probe"),
     "Neighbours": ("lm-eval", "extract"),
 }
 """The commands of the first page, in the order in which it shows them."""

@@ -158,6 +158,18 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("the built-in miniature", "dtbench train mini --out runs/train"),
         Example("what would be run", "dtbench train recipe.toml --out runs/train --dry-run"),
     ),
+    "probe": (
+        Example("what a training changed", "dtbench probe weights mini runs/train/stage-1"),
+        Example("two stages, one after the other", "dtbench probe weights mini runs/train/stage-1 runs/train/stage-2"),
+    ),
+    "probe weights": (
+        Example("a stage of a training", "dtbench probe weights mini runs/train/stage-1"),
+        Example(
+            "checkpoints from elsewhere; the same command resumes",
+            "dtbench probe weights base tuned --learning-rate 1e-6 --steps 500 --out probe",
+        ),
+        Example("does the second stage undo the first?", "dtbench probe weights base stage-1 stage-2 --json"),
+    ),
     "lm-eval": (
         Example(
             "a benchmark of dtbench on a checkpoint",

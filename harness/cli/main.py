@@ -63,6 +63,7 @@ COMMANDS = {
         {"ignore_unknown_options": True, "allow_extra_args": True},
     ),
     "train": Subcommand("train:train_command", "Train a model in RL stages and evaluate it after each."),
+    "probe": Subcommand("probe:probe_commands", "Look inside a model: what a training changed, and where it decides."),
     "extract": Subcommand("extract:extract_command", "Extract the answer from model outputs, without a run."),
 }
 VERBOSE = ("-v", "-vv", "--verbose")

@@ -1,1 +1,1 @@
-"""`dtbench probe`: what a training changed inside a model."""
+"""`dtbench probe`: what a training changed inside a model, by its weights, its states and its logits."""

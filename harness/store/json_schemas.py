@@ -21,6 +21,7 @@ from dtbench.harness.store import (
     summary_types,
     table_types,
     types,
+    weight_probe_types,
 )
 
 FOLDER = Path(__file__).parent / "schemas"
@@ -40,6 +41,7 @@ KINDS: dict[str, tuple[Any, ...]] = {
     "table": (list[table_types.ResultTable],),
     "picture": (table_types.WrittenPicture,),
     "subset": (subset_types.QuestionSubset,),
+    "probe-weights": (weight_probe_types.WeightProbe,),
 }
 _OPEN = ("TaskSummary",)
 """What a task may add keys of its own to."""
@@ -65,7 +67,7 @@ def _field_docs() -> dict[str, dict[str, str]]:
     """Type -> field -> the text under it in the source, inherited ones too."""
     docs: dict[str, dict[str, str]] = {}
     modules = (acoustic_types, comparison_types, paper_types, question_types, share_types, summary_types, table_types)
-    for module in (types, robustness_types, subset_types, *modules):
+    for module in (types, robustness_types, subset_types, weight_probe_types, *modules):
         for node in ast.parse(inspect.getsource(module)).body:
             if isinstance(node, ast.ClassDef):
                 own = docs[node.name] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -121,13 +121,16 @@ class Change(NamedTuple):
         return float(alpha / rank**0.5 if self.config.get("use_rslora") else alpha / rank)
 
 
-def read_changes(folder: Path) -> Sequence[Change]:
-    """Read what an adapter changes; raise a UserError where it is of a kind that is not known here."""
+def read_changes(folder: Path, load: Callable[[Path], Mapping[str, Any]] | None = None) -> Sequence[Change]:
+    """Read what an adapter changes; raise a UserError where it is of a kind that is not known here.
+
+    Its tensors are torch's, or what `load` reads of the folder.
+    """
     config = read_adapter_config(folder)
     _refuse_other_kinds(folder, config)
     modules: dict[str, dict[str, Any]] = {}
     whole: dict[str, Any] = {}
-    for name, tensor in _load(folder).items():
+    for name, tensor in (load or _load)(folder).items():
         key = name.removeprefix("base_model.model.")
         if match := _KEY.fullmatch(key):
             modules.setdefault(match["module"], {})[match["part"]] = tensor

@@ -39,7 +39,7 @@ from dtbench.tasks import registry
 from dtbench.training.data.rows import write_rows
 
 PAGE = Path(__file__).parents[2] / "docs" / "exit-codes.md"
-PATHS = sorted(path for path in EXAMPLES if path not in {"", "data", "new"})
+PATHS = sorted(path for path in EXAMPLES if path not in {"", "data", "new", "probe"})
 """The words of every command that does something."""
 FULL = Path("/dev/full")
 BLIND = "--model random --tasks mini --limit 3"
@@ -148,6 +148,7 @@ DOES: Mapping[str, Mapping[int, tuple[str, ...]]] = {
         2: ("lm-eval run --nope", "lm-eval validate --tasks nope", "lm-eval --model dtbench --tasks nope"),
     },
     "extract": {0: ("extract outputs.jsonl",), 2: ("extract nope.jsonl", "extract rows.jsonl")},
+    "probe weights": {0: ("probe weights mini mini",), 2: ("probe weights mini nope", "probe weights mini")},
     "demo": {2: ("demo --backend nope", "demo --nope")},
 }
 """Command -> code -> command lines that end with it, in a folder in which the others ran before."""
