@@ -20,8 +20,9 @@ from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.core.scorer import Column, Grouping
-from dtbench.harness.core.task import WORDINGS, Task
+from dtbench.harness.core.task import WORDINGS, ChainEdit, Task
 from dtbench.tasks.data.layouts import task_folder
+from dtbench.tasks.mini_world.chain_edits import edit_chain
 from dtbench.tasks.mini_world.clips import GeneratedClip
 from dtbench.tasks.mini_world.criteria import criteria_met
 from dtbench.tasks.mini_world.items import Item, make_item
@@ -68,6 +69,10 @@ class Mini(Task):
     def chain_criteria(self, item: Mapping[str, Any], chain: str) -> Sequence[bool]:
         """Return which of its five criteria a chain meets, by its words."""
         return criteria_met(item, chain)
+
+    def chain_edits(self, item: Mapping[str, Any], chain: str) -> Sequence[ChainEdit]:
+        """Return the chain with one sound described otherwise, and with another step, where that changes the answer."""
+        return edit_chain(item, chain)
 
     def companion_tasks(self) -> Sequence[str]:
         """Return the task that asks for descriptions of the clips."""

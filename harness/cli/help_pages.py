@@ -19,14 +19,14 @@ from dtbench.harness.core.options import ASK, INPUT, PANELS, REQUIRED
 GROUPS: Mapping[str, Sequence[str]] = {
     "Start": ("demo", "doctor", "tasks", "models", "new", "data"),
     "Evaluate": ("run", "sweep", "merge", "score", "compare", "gate", "subset"),
-    "Look": ("report", "table", "plot", "board", "judge", "export", "view", "watch"),
+    "Look": ("report", "table", "plot", "board", "judge", "faithful", "export", "view", "watch"),
     "Train": ("cot", "mine", "train", "probe"),
     "Neighbours": ("lm-eval", "extract"),
 }
 """The commands of the first page, in the order in which it shows them."""
 ALIASES = {"chains": "cot"}
 """Former names of commands, which work and are not listed."""
-ASKING = ("run", "sweep", "judge", "cot", "mine", "demo")
+ASKING = ("run", "sweep", "judge", "faithful", "cot", "mine", "demo")
 """Commands that ask a model: what others take is input."""
 MAX_WIDTH = 100
 MAX_LEFT = 26

@@ -125,6 +125,11 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         Example("score the reasoning", "dtbench judge runs/qwen --base-url localhost:8000"),
         Example("are open answers right?", "dtbench judge runs/qwen --base-url localhost:8000 --scorer same-answer"),
     ),
+    "faithful": (
+        Example("by the run's own model", "dtbench faithful runs/qwen"),
+        Example("by an endpoint, 100 questions", "dtbench faithful runs/qwen --base-url localhost:8000 --limit 100"),
+        Example("only two changes", "dtbench faithful runs/qwen --only 'control,empty'"),
+    ),
     "export": (
         Example("for the Audio Reasoning Challenge", "dtbench export runs/qwen --format arc"),
         Example("check a file before you upload it", "dtbench export --format arc --check arc.jsonl"),
@@ -202,7 +207,10 @@ _EXIT_CODES: Mapping[str, Mapping[int, str]] = {
         4: "inconclusive: too few questions to tell, or answers that wait for a judge",
     },
     **{name: {**_COMMON, 4: "answers wait for a judge: `dtbench judge`"} for name in ("compare", "table")},
-    "run": {**_RESUMED, 3: "failure of network, disk or engine, or more failed questions than --max-failed"},
+    **{
+        name: {**_RESUMED, 3: "failure of network, disk or engine, or more failed questions than --max-failed"}
+        for name in ("run", "faithful")
+    },
     "sweep": {**_RESUMED, 2: "wrong input, at least of one run", 3: "failure of at least one run"},
     "merge": {**_COMMON, 0: "summed up", 4: "not summed up: answers are missing, or shards are running"},
     "doctor": {**_COMMON, 0: "nothing is broken", 3: "something that is there does not work"},

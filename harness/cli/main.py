@@ -54,6 +54,9 @@ COMMANDS = {
     "plot": Subcommand("plot:plot_command", "Draw runs for a paper or a slide, as SVG, PNG or PDF."),
     "board": Subcommand("board:board_command", "Show published scores next to your own runs."),
     "judge": Subcommand("judge:judge_command", "Score a run's reasoning chains against rubrics with an LLM judge."),
+    "faithful": Subcommand(
+        "faithful:faithful_command", "Change a run's reasoning, and count the answers that follow it."
+    ),
     "export": Subcommand("export:export_command", "Write a submission to a leaderboard, or check one."),
     "view": Subcommand("view:view_command", "Serve the report of all runs below a folder, live while they go on."),
     "watch": Subcommand("watch:watch_command", "Follow a run that is going on elsewhere."),

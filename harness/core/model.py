@@ -65,6 +65,11 @@ class Forcible(Protocol):
     """Whether it reads `letters` of a prompt."""
 
 
+def takes_prefill(model: Model) -> bool:
+    """Whether a model continues an answer that has begun (`begun` of a prompt); one that does says `prefills`."""
+    return bool(getattr(model, "prefills", False))
+
+
 class RequestPreview(NamedTuple):
     """What would be sent for a prompt."""
 

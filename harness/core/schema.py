@@ -151,6 +151,8 @@ class Prompt:
     """The most tokens of a chain of thought, after which the server has the model answer; None for no limit."""
     examples: tuple[FewShotExample, ...]
     """Questions with their answers, as earlier turns of the conversation."""
+    begun: str
+    """The beginning of the answer, which the model continues: the text of its Response has both. Empty for none."""
 
     def __init__(  # noqa: PLR0913 - the fields
         self,
@@ -168,6 +170,7 @@ class Prompt:
         clips: Iterable[Path | Clip] = (),
         wavs: Iterable[bytes] = (),
         examples: Iterable[FewShotExample] = (),
+        begun: str = "",
     ) -> None:
         """Make a prompt with one clip (`audio`, heard as `wav`) or several (`clips`, `wavs`)."""
         put = object.__setattr__
@@ -182,6 +185,7 @@ class Prompt:
         put(self, "wavs", tuple(wavs) if wav is None else (wav, *tuple(wavs)[1:]))
         put(self, "think_budget", think_budget)
         put(self, "examples", tuple(examples))
+        put(self, "begun", begun)
 
     @property
     def audio(self) -> Path | Clip:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DtbenchError, TaskError, UserError, format_error
@@ -50,6 +50,18 @@ OPEN_WORDINGS: Mapping[str, str] = MappingProxyType(
 
 OPENLY = "Where there are no options:"
 """Stands between the words around a question with options and those around one without, where a task has both."""
+
+
+class ChainEdit(NamedTuple):
+    """A chain of thought with something changed in it, up to where the change ends: a model writes the rest."""
+
+    kind: str
+    """What is changed: "description" (what was heard) or "step" (what follows from it)."""
+    text: str
+    option: str
+    """The option that the changed chain leads to."""
+    unchanged: str
+    """The chain up to the same place as the model wrote it."""
 
 
 class Task(Scorer, ABC):
@@ -116,6 +128,13 @@ class Task(Scorer, ABC):
         A training reports them of each stage. `item` is the question as its Sample holds it.
         """
         return None
+
+    def chain_edits(self, item: Mapping[str, Any], chain: str) -> Sequence[ChainEdit]:
+        """Return edits of a chain of thought that lead to another option by the task's own rule; none where unknown.
+
+        `dtbench faithful` measures how often a model's answer follows them.
+        """
+        return ()
 
     def companion_tasks(self) -> Sequence[str]:
         """Return tasks on the same clips, as --tasks names them, for skills that training on this one may wear out."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from dtbench.harness.extract.chain_tags import KNOWN_PAIRS, ChainTags
 from dtbench.harness.extract.patterns import lazy_pattern
 
-_BETWEEN_ANSWERS = "\f"
+BETWEEN_ANSWERS = "\f"
 """A page break between what stands before a chain and after it: the latter may take the former back."""
 
 
@@ -162,7 +162,7 @@ def _scan(
     if tag is None:
         return None
     (answers if opened is None else thoughts).append(text[place:])
-    return SplitText(_joined(thoughts), _BETWEEN_ANSWERS.join(filter(str.strip, answers)), opened is not None)
+    return SplitText(_joined(thoughts), BETWEEN_ANSWERS.join(filter(str.strip, answers)), opened is not None)
 
 
 def _split_by_phrases(text: str) -> SplitText | None:

@@ -32,7 +32,7 @@ _CLOCK_SECONDS = 5.0
 _LISTED = 4
 RUNNING, KILLED = "running", "killed"
 _RIGHT, _WRONG, _UNANSWERED, _DONE, _REJECTED, _FAILED = "right", "wrong", "unanswered", "done", "rejected", "failed"
-_LOST = {"run": "failed", "judge": "without verdict", "cot": "failed"}
+_LOST = {"run": "failed", "judge": "without verdict", "cot": "failed", "faithful": "failed"}
 
 
 class _Verdict(TypedDict, total=False):

@@ -51,7 +51,18 @@ _LEARNED = frozenset({"right"})
 _SETTINGS = {
     *OWN_KEYS,
     *("kind", "model", "judge", "models", "endpoint", "long_clips", "track", "tasks", "other_tasks"),
-    *("prompt", "prompt_hash", "calls", "judge_seed", "scorer", "rule", "calibration", "words", "writing_seed"),
+    *(
+        "prompt",
+        "prompt_hash",
+        "calls",
+        "judge_seed",
+        "scorer",
+        "rule",
+        "calibration",
+        "words",
+        "writing_seed",
+        "prefill",
+    ),
 }
 _PLURAL = {
     *("sampling", "weights", "data", "clips", "tags around the reasoning", "options of vLLM", "options of the model"),
@@ -184,10 +195,19 @@ def _cot_traits(before: Mapping[str, Any], now: Mapping[str, Any]) -> Pairs:
     yield words(before), words(now)
 
 
+def _faithful_traits(before: Mapping[str, Any], now: Mapping[str, Any]) -> Pairs:
+    yield _model_traits(before.get("model", {})), _model_traits(now.get("model", {}))
+    there = _tasks(before)
+    for name, about in now.get("tasks", {}).items():
+        if name in there:
+            yield {"--sample": there[name].get("answer")}, {"--sample": about.get("answer")}
+
+
 _TRAITS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Pairs]] = {
     "run": _run_traits,
     "judge": _judge_traits,
     "cot": _cot_traits,
+    "faithful": _faithful_traits,
 }
 
 

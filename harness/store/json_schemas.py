@@ -12,6 +12,7 @@ from typing import Any
 from dtbench.harness.store import (
     acoustic_types,
     comparison_types,
+    faithful_types,
     judged_types,
     paper_types,
     question_types,
@@ -26,9 +27,9 @@ from dtbench.harness.store import (
 
 FOLDER = Path(__file__).parent / "schemas"
 KINDS: dict[str, tuple[Any, ...]] = {
-    "run": (types.RunInfo, types.JudgeInfo, types.CotInfo),
+    "run": (types.RunInfo, types.JudgeInfo, types.CotInfo, types.FaithfulInfo),
     "shard": (types.ShardInfo,),
-    "record": (types.Record, judged_types.JudgeRecord, types.CotRecord),
+    "record": (types.Record, judged_types.JudgeRecord, types.CotRecord, faithful_types.FaithfulRecord),
     "question": (question_types.QuestionRecord,),
     "summary": (
         summary_types.Summary,
@@ -39,6 +40,7 @@ KINDS: dict[str, tuple[Any, ...]] = {
     ),
     "comparison": (list[comparison_types.ComparisonAmongSeveral],),
     "table": (list[table_types.ResultTable],),
+    "faithful": (faithful_types.FaithfulSummary,),
     "picture": (table_types.WrittenPicture,),
     "subset": (subset_types.QuestionSubset,),
     "probe-weights": (weight_probe_types.WeightProbe,),
@@ -67,7 +69,7 @@ def _field_docs() -> dict[str, dict[str, str]]:
     """Type -> field -> the text under it in the source, inherited ones too."""
     docs: dict[str, dict[str, str]] = {}
     modules = (acoustic_types, comparison_types, paper_types, question_types, share_types, summary_types, table_types)
-    for module in (types, robustness_types, subset_types, weight_probe_types, *modules):
+    for module in (types, faithful_types, robustness_types, subset_types, weight_probe_types, *modules):
         for node in ast.parse(inspect.getsource(module)).body:
             if isinstance(node, ast.ClassDef):
                 own = docs[node.name] = {}

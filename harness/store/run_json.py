@@ -19,7 +19,17 @@ from dtbench.harness.store.atomic import is_temporary
 from dtbench.harness.store.locks import LOCK_NAME
 from dtbench.harness.store.provenance import checkout, packages
 from dtbench.harness.store.redact import mask_command, mask_settings
-from dtbench.harness.store.types import AnyInfo, CotInfo, JudgeInfo, RunInfo, ShardInfo, StartInfo, Status, StoredInfo
+from dtbench.harness.store.types import (
+    AnyInfo,
+    CotInfo,
+    FaithfulInfo,
+    JudgeInfo,
+    RunInfo,
+    ShardInfo,
+    StartInfo,
+    Status,
+    StoredInfo,
+)
 
 SCHEMA = 2
 """Of run.json and the records together; any other is refused."""
@@ -32,7 +42,13 @@ OWN_KEYS = ("schema", "status", "start", "end", "starts", "request", "planned")
 """What is not a setting."""
 Settings = dict[str, Any]
 Kind = TypeVar("Kind")
-_KINDS: Mapping[str, Any] = {"run": RunInfo, "judge": JudgeInfo, "cot": CotInfo, "shard": ShardInfo}
+_KINDS: Mapping[str, Any] = {
+    "run": RunInfo,
+    "judge": JudgeInfo,
+    "cot": CotInfo,
+    "faithful": FaithfulInfo,
+    "shard": ShardInfo,
+}
 
 
 class RunClock:

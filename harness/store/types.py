@@ -372,7 +372,29 @@ class CotInfo(StoredInfo):
     tasks: dict[str, CotStepInfo]
 
 
-AnyInfo = RunInfo | JudgeInfo | CotInfo
+class ChangedTaskInfo(TypedDict):
+    """The chains of a run that `dtbench faithful` changes."""
+
+    chains: str
+    """A hash of what the model is given."""
+    questions: int
+    data: DataInfo
+    answer: NotRequired[int]
+    """Of several answers to a question: which."""
+
+
+class FaithfulInfo(StoredInfo):
+    """run.json of `dtbench faithful`."""
+
+    kind: Literal["faithful"]
+    model: dict[str, Any]
+    endpoint: dict[str, Any]
+    prefill: bool
+    """Whether the model continues an answer that was begun."""
+    tasks: dict[str, ChangedTaskInfo]
+
+
+AnyInfo = RunInfo | JudgeInfo | CotInfo | FaithfulInfo
 
 
 class ShardInfo(StoredInfo):

@@ -29,7 +29,7 @@ from dtbench.models.endpoint.pool import EndpointPool, ReconnectWait
 from dtbench.models.endpoint.preflight import FirstAttempt, try_first_question
 from dtbench.models.endpoint.refusal import sent_fields
 from dtbench.models.endpoint.settings import EndpointSettings
-from dtbench.models.endpoint.two_step import CONTINUATION, WHOLE, RequestStep, Said, TwoStepBudget
+from dtbench.models.endpoint.two_step import CONTINUATION, WHOLE, RequestStep, Said, TwoStepBudget, continued_text
 from dtbench.models.endpoint.wire import chat_body, fixed_fields, preview_body
 
 _LOG = logging.getLogger(__name__)
@@ -65,6 +65,7 @@ class Server:
         self.limit_seconds = settings.limit_seconds
         self.system = settings.system
         self.limits_chains = settings.think_budget_field is not None or host.continues
+        self.prefills = host.continues
         self.price = settings.price
         self._settings = settings
         self._about = about
@@ -112,6 +113,10 @@ class Server:
             formed = await self._formed(prompt, step)
             return Said(self._response(prompt, formed), formed.exchange.reply)
 
+        if prompt.begun:
+            said = await send(RequestStep(begun=prompt.begun))
+            text = continued_text(said, prompt.begun, self._settings.chain)
+            return dataclasses.replace(said.response, text=text)
         if self._two_step is not None and prompt.think_budget is not None:
             return await self._two_step.ask(prompt.think_budget, send)
         return (await send(WHOLE)).response
@@ -219,6 +224,8 @@ class Server:
         return FirstAttempt(None, status)
 
     def _first_step(self, prompt: Prompt) -> RequestStep:
+        if prompt.begun:
+            return RequestStep(begun=prompt.begun)
         if self._two_step is None or prompt.think_budget is None:
             return WHOLE
         return self._two_step.first(prompt.think_budget)

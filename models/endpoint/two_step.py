@@ -61,6 +61,15 @@ class _Message(NamedTuple):
         return f"{tags.opening}{self.chain}" + (f"{tags.closing}{self.content}" if self.content else "")
 
 
+def continued_text(said: Said, begun: str, chain: ChainTags | None) -> str:
+    """Return an answer that was begun, whole: where the server sends the rest of its chain apart, in its place."""
+    message, tags = _Message.of(said.reply), chain or USUAL_TAGS
+    is_open = begun.lower().rfind(tags.opening.lower()) > begun.lower().rfind(tags.closing.lower())
+    if not (message.chain and is_open):
+        return f"{begun}{message.content or message.chain}"
+    return f"{begun}{message.chain}" + (f"{tags.closing}{message.content}" if message.content else "")
+
+
 class TwoStepBudget:
     """Asks for answers in two requests; knows after the first long one whether the chat template opens chains."""
 

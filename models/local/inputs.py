@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from dtbench.harness.audio.prepare import wav_mono
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.schema import FewShotExample, Prompt, text_and_clips
+from dtbench.harness.extract.chain_tags import USUAL_TAGS, ChainTags
 from dtbench.models.local.settings import LocalSettings
 
 _PARTS = ("feature_extractor", "audio_processor")
@@ -31,6 +32,7 @@ class PromptProcessor:
         self.tokenizer: Any = processor.tokenizer
         self._processor = processor
         self._template_kwargs = settings.chat_template_kwargs or {}
+        self._chain = settings.chain or USUAL_TAGS
         self._of_mistral = type(self.tokenizer).__name__ == "MistralCommonBackend"
         if self._of_mistral:
             self._template, self._takes_parts = None, True
@@ -42,9 +44,14 @@ class PromptProcessor:
     def read(self, prompt: Prompt) -> Mapping[str, Any]:
         """Return the tokens and features of one prompt: tensors whose first dimension is one, or its windows."""
         if self._of_mistral:
+            if prompt.begun:
+                raise UserError(
+                    "--backend local: the tokenizer of Mistral's own format continues no answer that has begun: use "
+                    "--backend vllm."
+                )
             inputs = self._processor.apply_chat_template([self._messages(prompt)], return_tensors="pt")
             return {"attention_mask": inputs["input_ids"].new_ones(inputs["input_ids"].shape), **inputs}
-        text = self._render(self._messages(prompt))
+        text = _with_begun(self._render(self._messages(prompt)), prompt.begun, self._chain)
         turns: list[Prompt | FewShotExample] = [*prompt.examples, prompt]
         wavs = [wav for turn in turns for wav in _in_order(turn)]
         audio = {"audio": [wav_mono(wav) for wav in wavs]} if wavs else {}
@@ -102,6 +109,15 @@ class PromptProcessor:
                     f"-M chat_template_kwargs: the chat template of {source} reads no {name!r}: leave it out, or "
                     "give `none` where its family sets it."
                 )
+
+
+def _with_begun(text: str, begun: str, chain: ChainTags) -> str:
+    """Return a rendered prompt with the beginning of the answer, whose chain the template may have opened already."""
+    if not begun:
+        return text
+    if text.rstrip().endswith(chain.opening) and begun.lstrip().startswith(chain.opening):
+        text = text.rstrip().removesuffix(chain.opening)
+    return f"{text} {begun}" if text[-1:].isalnum() else f"{text}{begun}"  # else two words would be one
 
 
 def _in_order(prompt: Prompt | FewShotExample) -> list[bytes]:

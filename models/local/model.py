@@ -80,6 +80,7 @@ class Local:
     stereo = False
     """Feature extractors of transformers take one channel."""
     limits_chains = True
+    prefills = True
 
     def __init__(self, checkpoint: Checkpoint, settings: LocalSettings, defaults: DefaultSettings) -> None:
         self.rate = settings.rate
@@ -283,11 +284,12 @@ class Local:
         if prompts[0].letters:  # a run asks for letters everywhere, or nowhere
             each = zip(prompts, inputs, seeds, strict=True)
             return [_letter_response(self._weights, *one, sampling) for one in each]
-        rows = [RowSettings(seed, prompt.think_budget) for seed, prompt in zip(seeds, prompts, strict=True)]
+        each_row = zip(seeds, prompts, strict=True)
+        rows = [RowSettings(seed, prompt.think_budget, prompt.begun) for seed, prompt in each_row]
         started = time.perf_counter()
         texts = self._weights.answer(inputs, settings.max_tokens, sampling, rows)
         seconds = time.perf_counter() - started
-        return [_response(text, seconds) for text in texts]
+        return [_response(text, seconds, prompt.begun) for text, prompt in zip(texts, prompts, strict=True)]
 
     def preview(self, prompt: Prompt, clip: str | None) -> RequestPreview:
         """Return where the prompt is answered: in this process, by its chat template."""
@@ -328,13 +330,14 @@ class Local:
         self._weights = None
 
 
-def _response(text: GeneratedText, seconds: float) -> Response:
+def _response(text: GeneratedText, seconds: float, begun: str) -> Response:
     usage = {"prompt_tokens": text.prompt_tokens, "completion_tokens": text.tokens}
     reason = "stop" if text.ended else "length"
+    whole = f"{begun}{text.text}"
     if text.chain is None:
-        return Response(text.text, reason, usage, seconds)
+        return Response(whole, reason, usage, seconds)
     usage["reasoning_tokens"] = text.chain.tokens
-    return Response(text.text, reason, usage, seconds, cut_at_budget=text.chain.was_cut)
+    return Response(whole, reason, usage, seconds, cut_at_budget=text.chain.was_cut)
 
 
 def _letter_response(

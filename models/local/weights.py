@@ -66,7 +66,7 @@ class _GeneratedRow(NamedTuple):
     tokens: list[int]
     stopped_at: int | None
     """The number of tokens up to its stop string; None where it has none."""
-    budget: int | None
+    row: RowSettings
 
 
 class RowSettings(NamedTuple):
@@ -75,6 +75,8 @@ class RowSettings(NamedTuple):
     seed: int
     budget: int | None = None
     """The most tokens of its chain."""
+    begun: str = ""
+    """The beginning of its answer, which its text does not repeat."""
 
 
 class Weights:
@@ -246,9 +248,9 @@ class Weights:
             pad_token_id=self._pad,
         )
         ends = {} if stops is None else stops.ends
-        budgets = [row.budget for row in rows] or [None] * len(prompts)
-        written = enumerate(zip(prompts, whole[:, length:].tolist(), budgets, strict=True))
-        return [_GeneratedRow(prompt, row, ends.get(place), budget) for place, (prompt, row, budget) in written]
+        settings = rows or [RowSettings(0)] * len(prompts)
+        written = enumerate(zip(prompts, whole[:, length:].tolist(), settings, strict=True))
+        return [_GeneratedRow(prompt, tokens, ends.get(place), row) for place, (prompt, tokens, row) in written]
 
     @functools.cached_property
     def _tags(self) -> TagTokens:
@@ -281,12 +283,22 @@ class Weights:
         """Return the text of tokens, without special ones but for the tags of its chain."""
         return decode_tokens(self._tokenizer, tokens, self._chain)
 
+    def _decode_behind(self, begun: str, tokens: Sequence[int]) -> str:
+        """Decode what follows the beginning of an answer, with the space before it that some tokenizers drop."""
+        if not begun:
+            return self.decode(tokens)
+        before = self._tokenizer.encode(begun, add_special_tokens=False)
+        head, whole = self.decode(before), self.decode([*before, *tokens])
+        return whole.removeprefix(head) if whole.startswith(head) else self.decode(tokens)
+
     def _decode(self, row: _GeneratedRow) -> GeneratedText:
         tokens = row.tokens if row.stopped_at is None else row.tokens[: row.stopped_at]
         end = next((place for place, token in enumerate(tokens) if token in self._ends), None)
-        text = cut_at_stop(self.decode(tokens if end is None else tokens[:end]), self._stop)
+        own = tokens if end is None else tokens[:end]
+        text = cut_at_stop(self._decode_behind(row.row.begun, own), self._stop)
         ended = end is not None or row.stopped_at is not None
-        chain = None if row.budget is None else chain_use(self._tags, row.budget, row.prompt, tokens[:end])
+        budget = row.row.budget
+        chain = None if budget is None else chain_use(self._tags, budget, row.prompt, tokens[:end])
         # Drop half a character at the end, as servers do.
         count = len(tokens) if end is None else end + 1
         return GeneratedText(text.rstrip("\ufffd"), ended, len(row.prompt), count, chain, tuple(tokens[:end]))

@@ -17,7 +17,10 @@ from typing import Any
 from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.harness.core.schema import Prompt, Response
 
-NAMES = ("text", "wav", "choices", "system", "id", "repeat", "seed", "letters", "think_budget", "wavs", "examples")
+NAMES = (
+    *("text", "wav", "choices", "system", "id", "repeat", "seed", "letters", "think_budget", "wavs", "examples"),
+    "begun",
+)
 """Parameters that a function may have: the fields of a Prompt; `prompt` is all of it."""
 MOST_THREADS = 64
 _PLAIN = (str, int, float, bool, bytes, type(None))
@@ -45,6 +48,7 @@ class FunctionModel:
         self._threads: ThreadPoolExecutor | None = None
         self._about = _identity(function, name, version)
         self.listens = _listens(function)
+        self.prefills = self._takes_all or "begun" in self._names
         self.rate = rate
         self.limit_seconds = limit_seconds
         self.concurrency = None if self._is_async else 1
@@ -111,8 +115,8 @@ def from_function(
     """Make a model of a function, plain or async, that returns a text or a Response.
 
     Its parameters name what it gets: text, wav (mono WAV at `rate`), wavs (those of several clips), choices, system,
-    id, repeat, seed, examples, or prompt for all of it. run.json identifies it by its name and a hash of its code; a
-    `version` takes the place of the hash.
+    id, repeat, seed, examples, begun (the beginning of the answer, with which its text then begins too), or prompt for
+    all of it. run.json identifies it by its name and a hash of its code; a `version` takes the place of the hash.
     """
     return FunctionModel(function, name=name, version=version, rate=rate, limit_seconds=limit_seconds)
 

@@ -70,6 +70,7 @@ class Vllm:
     """A checkpoint behind an engine that starts when it is first needed, and again when it dies."""
 
     listens = True
+    prefills = True
 
     def __init__(
         self,

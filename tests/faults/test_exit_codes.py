@@ -121,6 +121,11 @@ DOES: Mapping[str, Mapping[int, tuple[str, ...]]] = {
         3: ("judge thinks --base-url {nobody} --model tiny --out judge-away",),
         130: ("judge thinks --base-url {url} --model tiny --out judge-budget --max-tokens-in-all 12",),
     },
+    "faithful": {
+        0: ("faithful reasons --base-url {url} --model tiny --data-dir audible",),
+        2: ("faithful nope", "faithful right --base-url {url}", "faithful reasons --only nope"),
+        3: ("faithful reasons --base-url {nobody} --model tiny --data-dir audible --out faithful-away",),
+    },
     "export": {
         0: ("export right --format lm-eval --out lm", "export --format arc --check arc.zip --data-dir data"),
         2: ("export nope --format arc", "export right --format nope", "export --format arc --check rows.jsonl"),
@@ -170,6 +175,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str],
     """A folder with runs, data and an endpoint, in which we are; the words of a command line there."""
     folder, before = tmp_path_factory.mktemp("exits"), Path.cwd()
     os.chdir(folder)
+    audible_data(Path("audible"), 4)
     made_runs()
     made_inputs()
     numbers = iter(range(10_000))
@@ -190,6 +196,7 @@ def made_runs() -> None:
     for name, wrong in (("right", 0), ("wrong", 60), ("close", 2)):
         write_run(Path(name), {"mmar": Path("data")}, functools.partial(said, wrong))
     write_run(Path("thinks"), {"mmar": Path("criteria")}, lambda sample, _: f"<think>Hm.</think>{sample.answer}")
+    write_run(Path("reasons"), {"mmar": Path("audible")}, lambda sample, _: f"<think>Hm.</think>{sample.answer}")
     for name in ("waits", "waits-too"):
         Path(name).mkdir()
         chimes_run(Path(name), {})
@@ -205,7 +212,6 @@ def said(wrong: int, sample: Sample, repeat: int) -> str:
 
 
 def made_inputs() -> None:
-    audible_data(Path("audible"), 4)
     rows_file(Path(), 4)
     write_rows(Path("drafts.jsonl"), [without_chain(row) for row in made_rows(Path(), 2)])
     Path("outputs.jsonl").write_text(json.dumps({"choices": ["yes", "no"], "output": "(A)"}) + "\n")
@@ -294,11 +300,12 @@ def processes(folder: Path, lines: Mapping[str, str]) -> Iterator[Mapping[str, s
 
 def test_ctrl_c_ends_whatever_asks_a_model_in_time_with_130(ground: Callable[[str], list[str]]) -> None:
     ask = "--tasks mini --limit 1"
-    with chatting(default=Turn(delay=9000), models=("run", "sweep", "judge", "cot", "mine")) as chat:
+    with chatting(default=Turn(delay=9000), models=("run", "sweep", "judge", "faithful", "cot", "mine")) as chat:
         lines = {
             "run": f"run --base-url {chat.url} --model run {ask} --out c-run",
             "sweep": f"sweep {chat.url} -M model=sweep {ask} --out c-sweep",
             "judge": f"judge thinks --base-url {chat.url} --model judge --out c-judge",
+            "faithful": f"faithful reasons --base-url {chat.url} --model faithful --data-dir audible --out c-faithful",
             "cot": f"cot drafts.jsonl --base-url {chat.url} --model cot --against none --out c-cot",
             "mine": f"mine rows.jsonl --base-url {chat.url} --model mine --samples 2 --out c-mine",
         }
