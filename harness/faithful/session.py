@@ -121,7 +121,7 @@ def _begin(job: _Job) -> RunFolder:
         "chains": hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()[:12],
         "questions": job.changed.questions,
         "data": job.stored.about["data"],
-        "answer": job.options.sample,
+        "sample": job.options.sample,
     }
     settings = {
         "kind": "faithful",

@@ -200,7 +200,7 @@ def _faithful_traits(before: Mapping[str, Any], now: Mapping[str, Any]) -> Pairs
     there = _tasks(before)
     for name, about in now.get("tasks", {}).items():
         if name in there:
-            yield {"--sample": there[name].get("answer")}, {"--sample": about.get("answer")}
+            yield {"--sample": there[name].get("sample")}, {"--sample": about.get("sample")}
 
 
 _TRAITS: Mapping[str, Callable[[Mapping[str, Any], Mapping[str, Any]], Pairs]] = {

@@ -321,7 +321,7 @@ class RunInfo(StoredInfo):
 
 
 class JudgedTaskInfo(TypedDict):
-    """The chains that a judge marks."""
+    """The chains that a judge marks, or that `dtbench faithful` changes."""
 
     chains: str
     """A hash of them."""
@@ -372,17 +372,6 @@ class CotInfo(StoredInfo):
     tasks: dict[str, CotStepInfo]
 
 
-class ChangedTaskInfo(TypedDict):
-    """The chains of a run that `dtbench faithful` changes."""
-
-    chains: str
-    """A hash of what the model is given."""
-    questions: int
-    data: DataInfo
-    answer: NotRequired[int]
-    """Of several answers to a question: which."""
-
-
 class FaithfulInfo(StoredInfo):
     """run.json of `dtbench faithful`."""
 
@@ -391,7 +380,7 @@ class FaithfulInfo(StoredInfo):
     endpoint: dict[str, Any]
     prefill: bool
     """Whether the model continues an answer that was begun."""
-    tasks: dict[str, ChangedTaskInfo]
+    tasks: dict[str, JudgedTaskInfo]
 
 
 AnyInfo = RunInfo | JudgeInfo | CotInfo | FaithfulInfo
