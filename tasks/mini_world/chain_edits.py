@@ -7,7 +7,6 @@ contradicts itself nothing is edited: nobody could say where it leads.
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -25,9 +24,9 @@ from dtbench.tasks.mini_world.events import (
     SoundFacts,
     describe_sounds,
 )
-from dtbench.tasks.mini_world.questions import CATEGORIES, MiniQuestion, Solution
+from dtbench.tasks.mini_world.questions import Solution
+from dtbench.tasks.mini_world.resolve import solve_described
 from dtbench.tasks.mini_world.scales import SeededRandom
-from dtbench.tasks.mini_world.splits import BASE, SPLITS, Slot, slots
 
 DESCRIPTION, STEP = "description", "step"
 _BEGINNING, _END, _CONCLUSION = "i hear ", " .", "answer is "
@@ -144,20 +143,3 @@ def _other_kinds(sound: SoundFacts) -> Iterator[SoundFacts]:
         SoundFacts("chirp", sound.level, length, way=WAYS[0]),
     )
     yield from (other for other in every if other.kind != sound.kind)
-
-
-def solve_described(item: Mapping[str, Any], sounds: Sequence[SoundFacts]) -> Solution | None:
-    """Solve the question of an item for other sounds; None where it cannot be asked about them."""
-    question = _question(str(item["id"]))
-    return None if question is None or len(sounds) not in question.counts else question.solve(sounds)
-
-
-@functools.lru_cache(4096)
-def _question(id_: str) -> MiniQuestion | None:
-    slot = _slots_by_id().get(id_)
-    return None if slot is None else CATEGORIES[slot.category][slot.form](slot.rng("question"))
-
-
-@functools.cache
-def _slots_by_id() -> Mapping[str, Slot]:
-    return {slot.id: slot for split in SPLITS if split != BASE for slot in slots(split)}

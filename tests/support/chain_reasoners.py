@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from dtbench.harness.core.schema import Sample
 from dtbench.tasks.mini import Mini
-from dtbench.tasks.mini_world.chain_edits import read_conclusion, read_sounds, solve_described
+from dtbench.tasks.mini_world.chain_edits import read_conclusion, read_sounds
+from dtbench.tasks.mini_world.resolve import solve_described
 
 BY_ID: Mapping[str, Sample] = {sample.id: sample for sample in Mini().samples(None)}
 
