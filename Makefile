@@ -95,7 +95,7 @@ train-env: .venv-train/.train  ## ms-swift into .venv-train, for `dtbench train`
 neighbours: .venv-neighbours/.neighbours  ## trackers and the readers of exported formats into .venv-neighbours, for tests
 
 clean:  ## build outputs and caches; the environment stays
-	rm -rf .faults.jsonl .mutants build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* *.egg-info .src/*.egg-info
+	rm -rf .demo.txt .faults.jsonl .mutants build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* *.egg-info .src/*.egg-info
 	find harness models results tasks tests training .src -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.dev: $(SETUP)

@@ -23,6 +23,9 @@ SECONDS = 60.0
 OPUS, MP3 = "audio/webm", "audio/mpeg"
 _BITS, _STEREO_BITS = "20k", "40k"
 """Of Opus a second: speech and events are what they were, and the spectrogram reaches 8 kHz."""
+_EFFORT = "5"
+"""Of 10: the most takes ffmpeg more than twice as long, for clips that are smaller by 7 %."""
+_SAME_BYTES = ("-fflags", "+bitexact", "-flags", "+bitexact")
 _PATIENCE = 600
 _LOG = logging.getLogger(__name__)
 
@@ -75,7 +78,7 @@ class ClipEncoder:
                 command += ["-i", f"{place}.wav"]
             for place, wav in enumerate(wavs):
                 bits = _BITS if wav_samples(wav).ndim == 1 else _STEREO_BITS
-                how = ("-c:a", "libopus", "-b:a", bits, "-fflags", "+bitexact", "-flags", "+bitexact")
+                how = ("-c:a", "libopus", "-b:a", bits, "-compression_level", _EFFORT, *_SAME_BYTES)
                 command += ["-map", f"{place}:a", *how, "-map_metadata", "-1", f"{place}.webm"]
             try:
                 subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=_PATIENCE)

@@ -1,4 +1,4 @@
-"""What the engine tests share: tiny checkpoints, a real vLLM server, and the rule that CI skips no file of them."""
+"""What the engine tests share: tiny checkpoints, a server of vLLM, the demo; and the rule that CI skips no file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from engines import need, write_checkpoints
+from engines import Demo, demo_in, need, write_checkpoints
 from required import failed_if_skipped
 from tiny_checkpoints.catalogue import TINY, TRIED
 from vllm_process import Server, serving
@@ -42,6 +42,13 @@ def vllm_server(tiny_qwen2_audio: Path, tmp_path_factory: pytest.TempPathFactory
     need("vllm")
     with serving(tiny_qwen2_audio, tmp_path_factory.mktemp("vllm") / "server.log") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def first_demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """`dtbench demo` in an empty folder, once for all tests."""
+    need("transformers")
+    return demo_in(tmp_path_factory.mktemp("stranger"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from command import Done, process
-from engines import need
+from engines import Demo, source
 
 from dtbench.harness.core.installed import install_command
 
@@ -19,12 +19,11 @@ pytestmark = pytest.mark.engine
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """An empty folder, in which the commands are typed."""
-    need("transformers")
-    folder, before = tmp_path_factory.mktemp("stranger"), Path.cwd()
-    os.chdir(folder)
-    yield folder
+def home(first_demo: Demo) -> Iterator[Path]:
+    """The folder in which the commands are typed."""
+    before = Path.cwd()
+    os.chdir(first_demo.home)
+    yield first_demo.home
     os.chdir(before)
 
 
@@ -32,13 +31,9 @@ def demo() -> Done:
     return process("demo", "--backend", "local", PYTHONPATH=source())
 
 
-def source() -> str:
-    return os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path if entry)
-
-
 @pytest.fixture(scope="module")
-def first(home: Path) -> Done:
-    return demo()
+def first(first_demo: Demo, home: Path) -> Done:
+    return first_demo.done
 
 
 def test_it_shows_what_is_right_and_what_the_sound_is_worth(first: Done, home: Path) -> None:

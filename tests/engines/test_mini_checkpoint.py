@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from called_birds import TASK, calls, write_birds
 from command import process
-from engines import ONE_PROCESS, apart, need
+from engines import ONE_PROCESS, Demo, apart, need
 from runs import records
 
 from dtbench.harness.store.run_folder import StoredRun
@@ -32,7 +32,7 @@ MANY = 600 if os.environ.get("DTBENCH_WHOLE") == "1" else 150
 COMPARED: Mapping[str, Mapping[str, Any]] = {
     "heard": {"out": "run", "limit": MANY},
     "shuffled": {"out": "compared", "audio": "shuffle", "limit": MANY},
-    "thinking": {"out": "run", "answer": "think", "limit": SOME},
+    "thinking": {"out": "thinking", "answer": "think", "limit": SOME},
 }
 IN_FLIGHT: Mapping[str, Mapping[str, Any]] = {
     "one by one": {"out": "one by one", "concurrency": 1, "limit": SOME},
@@ -42,13 +42,7 @@ IN_A_BATCH: Mapping[str, Mapping[str, Any]] = {
     size: {"out": f"batches of {size}", "limit": SOME, "concurrency": 32, "options": {"batch_size": size}}
     for size in ("1", "32")
 }
-HERE: Mapping[str, Mapping[str, Any]] = {
-    **COMPARED,
-    "heard": {"out": "run"},
-    "unheard": {"out": "run", "audio": "shuffle"},
-    **IN_A_BATCH,
-}
-PLACES = {"shuffled": "compared", "unheard": "run/audio-shuffle", "thinking": "run/answer-think"}
+HERE = {name: asked for name, asked in {**COMPARED, **IN_A_BATCH}.items() if name != "heard"}
 Texts = Mapping[str, str]
 
 
@@ -58,7 +52,7 @@ def held(folder: Path, backend: str, asked: Mapping[str, Mapping[str, Any]]) -> 
     requests = [{**shared, **one, "out": str(folder / one["out"])} for one in asked.values()]
     told = json.loads(apart("held", given=json.dumps(requests), **ONE_PROCESS))
     assert told["codes"] == [0] * len(asked)
-    return {name: texts(folder / PLACES.get(name, one["out"])) for name, one in asked.items()}
+    return {name: texts(folder / one["out"]) for name, one in asked.items()}
 
 
 def texts(out: Path) -> Texts:
@@ -74,9 +68,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def here(folder: Path) -> Mapping[str, Texts]:
-    """With transformers, in batches of eight where nothing else is said."""
-    return held(folder / "local", "local", HERE)
+def here(folder: Path, first_demo: Demo) -> Mapping[str, Texts]:
+    """With transformers, in batches of eight where nothing else is said; the demo asked all questions."""
+    return {"heard": texts(first_demo.run), **held(folder / "local", "local", HERE)}
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +81,9 @@ def there(folder: Path) -> Mapping[str, Texts]:
 
 
 @pytest.fixture(scope="module")
-def summary(here: Mapping[str, Texts], folder: Path) -> Sequence[Mapping[str, Any]]:
+def summary(first_demo: Demo) -> Sequence[Mapping[str, Any]]:
     """Of the plain run and of the one with the clips of others."""
-    where = (folder / "local" / "run", folder / "local" / "run" / "audio-shuffle")
+    where = (first_demo.run, first_demo.run / "audio-shuffle")
     return [json.loads((out / "summary.json").read_text())["tasks"][0] for out in where]
 
 
@@ -129,8 +123,8 @@ def test_it_listens_to_every_kind_of_sound(summary: Sequence[Mapping[str, Any]])
         assert group["accuracy"] > shuffled["strict"]["groups"]["category"][category]["accuracy"], category
 
 
-def test_its_record_says_what_it_is(here: Mapping[str, Texts], folder: Path) -> None:
-    model = StoredRun.open(folder / "local" / "run").info["model"]
+def test_its_record_says_what_it_is(first_demo: Demo) -> None:
+    model = StoredRun.open(first_demo.run).info["model"]
     assert (model["model"], model["family"], model["dtype"]) == ("mini", "mini", "auto")
     assert model["architecture"] == "Qwen3OmniMoeForConditionalGeneration"
 

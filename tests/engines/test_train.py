@@ -12,7 +12,7 @@ from command import call
 from processes import descendants
 from reported import first
 from runs import wait_until
-from trainer import ended, short_recipe, train
+from trainer import begun, ended, short_recipe, train
 
 from dtbench.training.engines import checkpoints
 from dtbench.training.engines.launch import failure_reason
@@ -225,6 +225,7 @@ def test_a_trainer_that_loses_the_clip_is_stopped_at_its_first_step(
         with_plugin(tmp_path, LOSING.format(**fault)),
         ("processes = 2", "processes = 1"),
     )
+    begun(recipe, tmp_path / "run")
     code, _, err = ended(train(recipe, tmp_path / "run"))
     assert code == 3
     assert told in err

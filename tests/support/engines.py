@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from command import Done, process
+
+ROOT = Path(__file__).resolve().parents[2]
 
 UNAVAILABLE = Path(sys.prefix) / "vllm-unavailable.txt"
 """Where tests/setup leaves the reason why vLLM could not be installed."""
@@ -45,3 +51,31 @@ def apart(module: str, *arguments: str | Path, given: str = "", **environment: s
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
+
+
+class Demo(NamedTuple):
+    """`dtbench demo --backend local`, typed in an empty folder."""
+
+    home: Path
+    """The folder."""
+    done: Done
+
+    @property
+    def run(self) -> Path:
+        """The folder of its run."""
+        return self.home / "results" / "runs" / "demo-local"
+
+
+def demo_in(home: Path) -> Demo:
+    """Type it in this folder; or take what `make demo` printed and left, where .ci/run has just had it do so."""
+    by_make, printed = ROOT / "results" / "runs" / "demo-local", os.environ.get("DTBENCH_DEMO")
+    if printed and by_make.is_dir():
+        shutil.copytree(by_make, home / "results" / "runs" / by_make.name)
+        return Demo(home, Done(0, Path(printed).read_text(encoding="utf-8"), ""))
+    with contextlib.chdir(home):
+        return Demo(home, process("demo", "--backend", "local", PYTHONPATH=source()))
+
+
+def source() -> str:
+    """Where this process imports from, for one in another folder."""
+    return os.pathsep.join(str(Path(entry).resolve()) for entry in sys.path if entry)
