@@ -135,7 +135,7 @@ def _prefixes(table: Table) -> Mapping[str, str]:
 
 def _print_runs(table: Table) -> None:
     rows, prefixes = table["rows"], _prefixes(table)
-    groups = list(dict.fromkeys(name for row in rows for name in row["groups"] if name.startswith("diff")))
+    groups = _shown_groups(rows)
     with_criteria = any(row["criteria"] is not None for row in rows)
     cells = [
         (
@@ -143,15 +143,23 @@ def _print_runs(table: Table) -> None:
             percent(row["strict"]["accuracy"]),
             f"{percent(row['strict']['low'])} to {percent(row['strict']['high'])}",
             *(percent(row["groups"][name]["accuracy"]) if name in row["groups"] else "" for name in groups),
+            *((_percent(row.get("measures", {}).get("lucky_rate")),) if with_criteria else ()),
             percent(row["formed"]),
             *((_figure(row["criteria"], 2),) if with_criteria else ()),
             _figure(row["words"], 1),
         )
         for row in rows
     ]
-    named = [name.split(": ")[1] for name in groups]
-    last = ("in form", *(("criteria",) if with_criteria else ()), "words")
+    named = [name.replace(": ", " ") if name[-1].isdecimal() else name.split(": ")[1] for name in groups]
+    last = (*(("lucky",) if with_criteria else ()), "in form", *(("criteria",) if with_criteria else ()), "words")
     print_rows(("in % (*: the best untrained)", "strict", "95 % interval", *named, *last), cells)
+
+
+def _shown_groups(rows: Sequence[Table]) -> Sequence[str]:
+    """Return the groups that have columns: all of the headings with few values, such as difficulty, depth or cue."""
+    names = list(dict.fromkeys(name for row in rows for name in row["groups"]))
+    values = Counter(name.partition(": ")[0] for name in names)
+    return [name for name in names if values[name.partition(": ")[0]] <= MOST_VALUES]
 
 
 def _gains(table: Table) -> Iterator[Sequence[str]]:
@@ -173,6 +181,10 @@ def _cells(pair: Table, near: Table | None) -> Sequence[str]:
         f"{pair['p']:.2g}",
     )
     return (*whole, *(("", "") if near is None else (f"{100 * near['difference']:+.1f}", f"{near['p']:.2g}")))
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else percent(share)
 
 
 def _figure(value: float | None, decimals: int) -> str:

@@ -27,6 +27,7 @@ from dtbench.harness.core.typed_settings import (
     read_toml,
 )
 from dtbench.training.recipe.claims import RESERVED_ARMS, ClaimedRecipe, read_claims
+from dtbench.tasks import registry as task_registry
 from dtbench.training.recipe.monitors import check_monitors
 from dtbench.training.recipe.placed_evaluation import evaluation_gpus, uses_gpus
 from dtbench.training.recipe.reward_settings import JUDGE, RewardSettings
@@ -66,8 +67,11 @@ def check_recipe(recipe: Recipe, where: str) -> None:
             raise UserError(f"{where}: system: {place} is filled in the prompt: write it there.")
     if "system" in recipe.flags:
         raise UserError(f"{where}: flags: system: evaluations would not have it; write `system = ...` as a setting.")
-    if recipe.evaluation.describe and "mini" not in recipe.evaluation.tasks:
-        raise UserError(f"{where}: evaluation: describe = true: only the clips of the task mini can be described.")
+    if recipe.evaluation.describe and not companion_tasks(recipe):
+        raise UserError(
+            f"{where}: evaluation: describe = true: {', '.join(recipe.evaluation.tasks)} has no companion task that "
+            f"asks for descriptions of its clips, as mini has: leave it out."
+        )
     _check_gpus(recipe, where)
     _check_adapter(recipe, where)
     check_monitors(recipe, where)
@@ -83,6 +87,12 @@ def check_recipe(recipe: Recipe, where: str) -> None:
         _check_data(stage, [one.name for one in recipe.stage[:index]], f"{where}: stage {stage.name}")
         _check_grading(recipe, stage, where)
     check_validation(recipe, where)
+
+
+def companion_tasks(recipe: Recipe) -> tuple[str, ...]:
+    """Return the tasks on the clips of the evaluations, for skills that no reward asks for."""
+    found = (name for task in recipe.evaluation.tasks for name in task_registry.get_task(task).companion_tasks())
+    return tuple(dict.fromkeys(found))
 
 
 def _check_data(stage: StageRecipe, earlier: Sequence[str], where: str) -> None:

@@ -160,7 +160,7 @@ class Evaluation:
     audio_ablation: bool = False
     """Whether the last stage is evaluated with shuffled clips as well: what it gained must then be gone."""
     describe: bool = False
-    """Whether the base and the last stage also describe the clips; a skill of the model mini."""
+    """Whether the base and the last stage are also asked for skills that no reward asks for (Task.companion_tasks)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,26 +5,39 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from dtbench.harness.compare.paired import comparison, pair_runs
-from dtbench.harness.core.task import Task, load_questions
+from dtbench.harness.core.task import load_questions
 from dtbench.harness.extract.tidy import split_text
+from dtbench.harness.score.measures import (
+    ChainReading,
+    ReadChain,
+    checks_chains,
+    group_measures,
+    measured_answers,
+    run_measures,
+)
 from dtbench.harness.stats.intervals import share
+from dtbench.harness.store.measure_types import ModelMeasures, RunMeasures
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.types import Record
 from dtbench.tasks import registry as task_registry
 from dtbench.training.engines.metrics import read_steps
 from dtbench.training.recipe.claims import AS_TRAINED
+from dtbench.training.recipe.recipe import companion_tasks
 from dtbench.training.recipe.settings import Recipe
 from dtbench.training.rewards import Template
 from dtbench.training.rewards.completion import split_completion
-from dtbench.training.stages.describe_task import SPEC, DescribeTask, sounds_described
+from dtbench.training.stages.describe_task import DescribeTask, sounds_described
 from dtbench.training.stages.evaluate import EvalRun, is_evaluated
 from dtbench.training.stages.layout import BASE, Layout
 from dtbench.training.stages.mined_data import mining_report
 from dtbench.training.stages.monitors import monitor_results
 from dtbench.training.stages.validation import stage_measurements
+
+SHUFFLED = ", shuffled clips"
+"""The end of the name of a row whose model heard the clips of other questions."""
 
 _PAIRED = ("n", "before", "after", "difference", "low", "high", "p", "better", "worse")
 
@@ -56,7 +69,7 @@ def base_evaluations(recipe: Recipe, layout: Layout) -> list[EvalRun]:
 def description_runs(recipe: Recipe, layout: Layout) -> dict[str, EvalRun]:
     """Return the runs in which the base and the last model describe clips."""
     last = layout.stage(recipe.stage[-1].name)
-    tasks = tuple(name for task in recipe.evaluation.tasks for name in task_registry.get_task(task).companion_tasks())
+    tasks = companion_tasks(recipe)
     return {
         BASE: EvalRun(recipe.model, layout.base_described, layout.clips, tasks=tasks, revision=recipe.revision),
         recipe.stage[-1].name: EvalRun(str(last.model), last.described, layout.clips, tasks=tasks),
@@ -69,7 +82,7 @@ def finished_runs(recipe: Recipe, layout: Layout) -> list[OutcomeRow]:
     base = [OutcomeRow(BASE, layout.base_eval, trained=False)]
     base += [OutcomeRow(f"{BASE}, {name}", layout.base_eval_of(name), trained=False) for name in base_prompts(recipe)]
     ablation = layout.stage(recipe.stage[-1].name).eval / "audio-shuffle"
-    last = [OutcomeRow(f"{recipe.stage[-1].name}, shuffled clips", ablation, trained=False)]
+    last = [OutcomeRow(f"{recipe.stage[-1].name}{SHUFFLED}", ablation, trained=False)]
     return [row for row in [*base, *stages, *last] if is_evaluated(EvalRun("", row.folder, layout.clips))]
 
 
@@ -77,11 +90,13 @@ def outcome_table(recipe: Recipe, layout: Layout) -> dict[str, Any]:
     """Return the table as JSON: a row a run and task, the paired tests, and how well clips are described."""
     runs, template = finished_runs(recipe, layout), recipe.rewards.template
     described: list[dict[str, Any]] = []
+    exact: dict[str, float | None] = {}
     for name, run in description_runs(recipe, layout).items() if recipe.evaluation.describe else ():
         if is_evaluated(run):
-            described += _descriptions(name, run.folder)
+            described += [row for task in run.tasks for row in _descriptions(name, run.folder, task)]
+            exact[name] = _described_exactly(run)
     return {
-        "rows": [row for task in recipe.evaluation.tasks for row in _rows(runs, task, template)],
+        "rows": [row for task in recipe.evaluation.tasks for row in _rows(runs, task, template, exact)],
         "paired": [pair for task in recipe.evaluation.tasks for pair in _paired(runs, task)],
         "mined": [report for stage in recipe.stage if (report := mining_report(layout, stage)) is not None],
         "described": described if recipe.evaluation.describe else None,
@@ -124,42 +139,22 @@ def is_base_row(name: str) -> bool:
     return name.partition(",")[0] == BASE
 
 
-class ChainMarks(NamedTuple):
-    """Means over the answers of a run; None where there is none to average."""
-
-    formed: float | None
-    """The share of answers that fit the template of the training to the letter."""
-    words: float | None
-    """The words of a chain, over the answers that have one, in whatever form."""
-    criteria: float | None
-    """How many of its task's criteria a right answer meets, of mini's five; without a chain, none.
-
-    None for tasks without Task.chain_criteria, whose chains only a judge can mark.
-    """
+def measure_records(records: Iterable[Record], task: str, template: Template) -> RunMeasures:
+    """Measure answers to a task whose form is that of a training."""
+    found = task_registry.get_task(task)
+    items = task_items(task) if checks_chains(found) else {}
+    return run_measures(measured_answers(records, found, items, _formed_chain(template)))
 
 
-def chain_marks(records: Iterable[Record], task: str, template: Template) -> ChainMarks:
-    """Measure the chains of records with an answer."""
-    check = task_registry.get_task(task).chain_criteria if has_chain_criteria(task) else None
-    items = task_items(task) if check is not None else {}
-    formed: list[bool] = []
-    words: list[float] = []
-    criteria: list[float] = []
-    for record in records:
-        text = record["response"]["text"]
+def _formed_chain(template: Template) -> ReadChain:
+    """Return what reads a completion: its chain in whatever form, and whether it fits the template to the letter."""
+
+    def read(text: str) -> ChainReading:
         parts = split_completion(text, template)
         chain = split_text(text, template.chain).thinking if parts is None else parts.chain
-        formed.append(parts is not None)
-        if chain.split():
-            words.append(len(chain.split()))
-        if check is not None and record["score"]["correct"] is True:
-            criteria.append(sum(check(items[record["id"]], chain) or ()))
-    return ChainMarks(_mean(formed), _mean(words), _mean(criteria))
+        return ChainReading(chain, parts is not None)
 
-
-def has_chain_criteria(task: str) -> bool:
-    """Return whether a task marks chains of thought itself."""
-    return type(task_registry.get_task(task)).chain_criteria is not Task.chain_criteria
+    return read
 
 
 @functools.cache
@@ -168,22 +163,36 @@ def task_items(task: str) -> Mapping[str, Mapping[str, Any]]:
     return {sample.id: sample.item for sample in load_questions(task_registry.get_task(task), None).samples}
 
 
-def _mean(values: list[float] | list[bool]) -> float | None:
-    return sum(values) / len(values) if values else None
-
-
-def _rows(runs: Sequence[OutcomeRow], task: str, template: Template) -> list[dict[str, Any]]:
+def _rows(
+    runs: Sequence[OutcomeRow], task: str, template: Template, exact: Mapping[str, float | None]
+) -> list[dict[str, Any]]:
     """Return a row for each run; mark the base under its best prompt, the first of equals."""
     rows = [_row(run, task, template) for run in runs]
+    for row in rows:
+        row["measures"] = _with_other_runs(row["name"], rows, exact)
     base = [row["strict"]["correct"] / max(1, row["strict"]["n"]) for row in rows if is_base_row(row["name"])]
     for index, row in enumerate(rows):
         row["best"] = bool(base) and index == base.index(max(base))
     return rows
 
 
+def _with_other_runs(
+    name: str, rows: Sequence[Mapping[str, Any]], exact: Mapping[str, float | None]
+) -> ModelMeasures:
+    """Return the measures of a row, with those that other runs of its model add."""
+    by_name: dict[str, RunMeasures] = {row["name"]: row["measures"] for row in rows}
+    measures = cast("ModelMeasures", dict(by_name[name]))
+    if (shuffled := by_name.get(f"{name}{SHUFFLED}")) is not None:
+        measures["shuffled_accuracy"] = shuffled["accuracy"]
+    if name in exact:
+        measures["described"] = exact[name]
+    return measures
+
+
 def _row(run: OutcomeRow, task: str, template: Template) -> dict[str, Any]:
     records = _answered(run.folder, task)
     right = [record["score"]["correct"] is True for record in records]
+    measures = measure_records(records, task, template)
     groups: dict[str, list[bool]] = {}
     for record, is_right in zip(records, right, strict=True):
         for heading, value in record["groups"].items():
@@ -193,7 +202,10 @@ def _row(run: OutcomeRow, task: str, template: Template) -> dict[str, Any]:
         "task": task,
         "run": str(run.folder),
         "strict": share(sum(right), len(right))._asdict(),
-        **chain_marks(records, task, template)._asdict(),
+        "formed": measures["formed"],
+        "words": measures["words"],
+        "criteria": measures["criteria"],
+        "measures": measures,
         "groups": {name: share(sum(marks), len(marks))._asdict() for name, marks in sorted(groups.items())},
     }
 
@@ -202,11 +214,23 @@ def _answered(folder: Path, task: str) -> list[Record]:
     return [record for record in StoredRun.open(folder).records(task) if "error" not in record]
 
 
-def _descriptions(name: str, folder: Path) -> Iterator[dict[str, Any]]:
+def _described_exactly(run: EvalRun) -> float | None:
+    """Return the accuracy of a run of companion tasks."""
+    answers = []
+    for spec in run.tasks:
+        task = task_registry.get_task(spec)
+        answers += measured_answers(_answered(run.folder, task.name), task, {})
+    return group_measures(answers)["accuracy"]
+
+
+def _descriptions(name: str, folder: Path, spec: str) -> Iterator[dict[str, Any]]:
     """Yield a row for each difficulty: descriptions right to the word, and sounds described rightly."""
-    items = task_items(SPEC)
+    task = task_registry.get_task(spec)
+    if not isinstance(task, DescribeTask):
+        return
+    items = task_items(spec)
     parts: dict[str, list[tuple[bool, float]]] = {}
-    for record in _answered(folder, DescribeTask.name):
+    for record in _answered(folder, task.name):
         sounds = sounds_described(items[record["id"]], record["response"]["text"])
         parts.setdefault(record["groups"]["difficulty"], []).append((record["score"]["correct"] is True, sounds))
     for difficulty, marks in sorted(parts.items(), reverse=True):

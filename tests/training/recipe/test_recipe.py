@@ -84,7 +84,7 @@ def test_both_stages_of_a_recipe_have_the_same_figures_and_leave_the_ears_alone(
         ("[machines]", '[flags]\nsystem = "listen"\n[machines]', "flags: system: evaluations would not have it"),
         ('data = ["mini-train-1"]', "data = []", "own.toml: stage: data = []: at least one source is expected."),
         ('data = ["mini-train-1"]', 'data = "mini-train-1"', 'data = "mini-train-1": a list is expected.'),
-        ('tasks = ["mini"]', 'tasks = ["mmar"]', "describe = true: only the clips of the task mini can be described."),
+        ('tasks = ["mini"]', 'tasks = ["mmar"]', "describe = true: mmar has no companion task that asks for "),
         ("[training]", "[training", "own.toml: not TOML ("),
     ],
 )

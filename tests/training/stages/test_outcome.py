@@ -12,6 +12,7 @@ from trainings import Skill, made_up_recipe, write_base, write_training
 
 from dtbench.harness.cli.train import print_table
 from dtbench.harness.core.schema import Sample
+from dtbench.harness.store.measure_types import RunMeasures
 from dtbench.tasks.mini import Mini
 from dtbench.training.mini.language import encode
 from dtbench.training.recipe.recipe import load_recipe
@@ -19,11 +20,10 @@ from dtbench.training.recipe.settings import Recipe
 from dtbench.training.rewards import Template
 from dtbench.training.stages.layout import Layout
 from dtbench.training.stages.outcome import (
-    ChainMarks,
     base_evaluations,
     base_prompts,
-    chain_marks,
     description_runs,
+    measure_records,
     outcome_table,
     stage_gains,
 )
@@ -91,6 +91,16 @@ def test_the_table_tells_criteria_and_length_of_chains_and_marks_the_best_untrai
         "stage-2": (1.0, 5.0, False),
         "stage-2, shuffled clips": (1.0, 5.0, False),
     }
+    measures = {row["name"]: row["measures"] for row in table["rows"]}
+    assert [measures[name]["lucky_rate"] for name in ("base", "stage-1", "stage-2")] == [1.0, 1.0, 0.0]
+    assert measures["stage-2"]["shuffled_accuracy"] == measures["stage-2, shuffled clips"]["accuracy"]
+    assert {name for name, own in measures.items() if "described" in own} == {"base", "stage-2"}
+    before, after = (measures[name]["described"] for name in ("base", "stage-2"))
+    assert 0.7 < before < 0.9
+    assert 0.3 < after < 0.5
+    easy = measures["stage-2"]["groups"]["difficulty"]["easy"]
+    whole = next(row for row in table["rows"] if row["name"] == "stage-2")["groups"]["difficulty: easy"]
+    assert (easy["n"], easy["right"], easy["accuracy"]) == (whole["n"], whole["correct"], whole["accuracy"])
     words = {row["name"]: row["words"] for row in table["rows"]}
     assert words["base"] is None
     assert 4 < words["stage-1"] < 6 < words["stage-2"]
@@ -168,8 +178,12 @@ def test_prompts_for_the_base_hold_only_words_that_it_knows() -> None:
         assert encode(prompt.partition("{options}\n")[2])
 
 
-def marks(*texts: str, task: str = "mini") -> ChainMarks:
-    return chain_marks([record(text) for text in texts], task, TAGS)
+def marks(*texts: str, task: str = "mini") -> RunMeasures:
+    return measure_records([record(text) for text in texts], task, TAGS)
+
+
+def main(measures: RunMeasures) -> tuple[float | None, float | None, float | None]:
+    return measures["formed"], measures["words"], measures["criteria"]
 
 
 def record(text: str) -> Any:
@@ -177,36 +191,37 @@ def record(text: str) -> Any:
 
 
 def test_a_right_answer_behind_the_reference_chain_meets_all_five_criteria() -> None:
-    assert marks(f"<think> {REFERENCE} </think> {SAMPLE.answer}") == (1.0, len(REFERENCE.split()), 5.0)
+    assert main(marks(f"<think> {REFERENCE} </think> {SAMPLE.answer}")) == (1.0, len(REFERENCE.split()), 5.0)
 
 
 def test_a_right_answer_without_a_chain_meets_none_and_counts() -> None:
     told = marks(f"<think> {REFERENCE} </think> {SAMPLE.answer}", str(SAMPLE.answer))
-    assert told == (0.5, len(REFERENCE.split()), 2.5)
+    assert main(told) == (0.5, len(REFERENCE.split()), 2.5)
+    assert (told["lucky_rate"], told["empty_rate"], told["empty_accuracy"]) == (0.5, 0.5, 1.0)
 
 
 def test_criteria_of_wrong_answers_do_not_count() -> None:
-    assert marks(f"<think> {REFERENCE} </think> {WRONG}").criteria is None
+    assert marks(f"<think> {REFERENCE} </think> {WRONG}")["criteria"] is None
 
 
 def test_a_chain_in_another_form_is_held_against_the_criteria_too() -> None:
     answer = SAMPLE.answer
     told = marks(f"<think> {REFERENCE} </think> <think> {REFERENCE} </think> {answer}", f"<think> so </think> {answer}")
-    assert told.formed == 0.5
-    assert told.criteria == 2.5
+    assert told["formed"] == 0.5
+    assert told["criteria"] == 2.5
 
 
 def test_another_task_has_no_criteria_here_and_no_answers_have_no_marks() -> None:
-    assert marks(f"<think> {REFERENCE} </think> {SAMPLE.answer}", task="mmar").criteria is None
-    assert chain_marks([], "mini", TAGS) == (None, None, None)
+    assert marks(f"<think> {REFERENCE} </think> {SAMPLE.answer}", task="mmar")["criteria"] is None
+    assert main(measure_records([], "mini", TAGS)) == (None, None, None)
 
 
 @pytest.mark.parametrize("number", range(3))
 def test_what_a_chain_leaves_out_is_a_criterion_less(number: int) -> None:
     cue = SAMPLE.item["cue"][number + 2]
     told = marks(f"<think> {REFERENCE.replace(cue, 'it')} </think> {SAMPLE.answer}")
-    assert told.criteria is not None
-    assert told.criteria < 5
+    assert told["criteria"] is not None
+    assert told["criteria"] < 5
 
 
 class Whistling(Mini):
@@ -219,4 +234,4 @@ class Whistling(Mini):
 def test_a_task_of_ones_own_marks_chains_by_its_own_criteria() -> None:
     spec = f"{__name__}:{Whistling.__name__}"
     right = f"<think> a whistle in {SAMPLE.id} </think> {SAMPLE.answer}"
-    assert marks(right, f"<think> a whistle </think> {SAMPLE.answer}", task=spec).criteria == 1.5
+    assert marks(right, f"<think> a whistle </think> {SAMPLE.answer}", task=spec)["criteria"] == 1.5
