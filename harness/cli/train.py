@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,6 +34,8 @@ SHOWN = ("reward", "kl", "completion_length", "guard_rate", "right_low_marks", "
 """What a line of progress says of a step, beside the parts of the reward."""
 NEAR = "boundary"
 """The group whose gains are shown in columns of their own, where a task has it."""
+MOST_VALUES = 3
+"""A heading of more groups than that has no columns."""
 MINED_SHOWN = {
     "never": "never right",
     "hard": "too hard",

@@ -19,6 +19,7 @@ from dtbench.harness.run.progress import FAILED, RIGHT, UNANSWERED, pace_figures
 from dtbench.harness.run.worker_pool import Progress
 from dtbench.harness.store.jsonl import Key
 from dtbench.harness.store.locks import LOCK_NAME
+from dtbench.harness.store.measure_types import RunMeasures
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import read_info
 from dtbench.harness.store.shard_states import read_shards
@@ -143,12 +144,15 @@ class WatchedTask(NamedTuple):
     name: str
     state: LiveState
     counts: Progress
+    measures: RunMeasures | None = None
+    """Of an evaluation of a training that is done."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it for machines."""
         names = ("correct", "unanswered", "rejected", "failed", "tokens", "retries")
         counts = {name: getattr(self.counts, name) for name in names}
-        return {"task": self.name, "done": self.state.done, "expected": self.state.expected, **counts}
+        measures = {} if self.measures is None else {"measures": self.measures}
+        return {"task": self.name, "done": self.state.done, "expected": self.state.expected, **counts, **measures}
 
 
 class WatchedFolder(NamedTuple):

@@ -14,6 +14,7 @@ from dtbench.harness.store import (
     comparison_types,
     faithful_types,
     judged_types,
+    measure_types,
     paper_types,
     question_types,
     robustness_types,
@@ -42,6 +43,7 @@ KINDS: dict[str, tuple[Any, ...]] = {
     "table": (list[table_types.ResultTable],),
     "faithful": (faithful_types.FaithfulSummary,),
     "picture": (table_types.WrittenPicture,),
+    "measures": (measure_types.ModelMeasures,),
     "subset": (subset_types.QuestionSubset,),
     "probe-weights": (weight_probe_types.WeightProbe,),
 }
@@ -69,7 +71,8 @@ def _field_docs() -> dict[str, dict[str, str]]:
     """Type -> field -> the text under it in the source, inherited ones too."""
     docs: dict[str, dict[str, str]] = {}
     modules = (acoustic_types, comparison_types, paper_types, question_types, share_types, summary_types, table_types)
-    for module in (types, faithful_types, robustness_types, subset_types, weight_probe_types, *modules):
+    later = (faithful_types, measure_types, robustness_types, subset_types, weight_probe_types)
+    for module in (types, *later, *modules):
         for node in ast.parse(inspect.getsource(module)).body:
             if isinstance(node, ast.ClassDef):
                 own = docs[node.name] = {}

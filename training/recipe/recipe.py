@@ -26,8 +26,8 @@ from dtbench.harness.core.typed_settings import (
     read_table,
     read_toml,
 )
-from dtbench.training.recipe.claims import RESERVED_ARMS, ClaimedRecipe, read_claims
 from dtbench.tasks import registry as task_registry
+from dtbench.training.recipe.claims import RESERVED_ARMS, ClaimedRecipe, read_claims
 from dtbench.training.recipe.monitors import check_monitors
 from dtbench.training.recipe.placed_evaluation import evaluation_gpus, uses_gpus
 from dtbench.training.recipe.reward_settings import JUDGE, RewardSettings

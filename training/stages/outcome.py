@@ -176,9 +176,7 @@ def _rows(
     return rows
 
 
-def _with_other_runs(
-    name: str, rows: Sequence[Mapping[str, Any]], exact: Mapping[str, float | None]
-) -> ModelMeasures:
+def _with_other_runs(name: str, rows: Sequence[Mapping[str, Any]], exact: Mapping[str, float | None]) -> ModelMeasures:
     """Return the measures of a row, with those that other runs of its model add."""
     by_name: dict[str, RunMeasures] = {row["name"]: row["measures"] for row in rows}
     measures = cast("ModelMeasures", dict(by_name[name]))
@@ -190,7 +188,7 @@ def _with_other_runs(
 
 
 def _row(run: OutcomeRow, task: str, template: Template) -> dict[str, Any]:
-    records = _answered(run.folder, task)
+    records = answered_records(run.folder, task)
     right = [record["score"]["correct"] is True for record in records]
     measures = measure_records(records, task, template)
     groups: dict[str, list[bool]] = {}
@@ -210,7 +208,8 @@ def _row(run: OutcomeRow, task: str, template: Template) -> dict[str, Any]:
     }
 
 
-def _answered(folder: Path, task: str) -> list[Record]:
+def answered_records(folder: Path, task: str) -> list[Record]:
+    """Return the answers of a run to a task, without requests that failed."""
     return [record for record in StoredRun.open(folder).records(task) if "error" not in record]
 
 
@@ -219,7 +218,7 @@ def _described_exactly(run: EvalRun) -> float | None:
     answers = []
     for spec in run.tasks:
         task = task_registry.get_task(spec)
-        answers += measured_answers(_answered(run.folder, task.name), task, {})
+        answers += measured_answers(answered_records(run.folder, task.name), task, {})
     return group_measures(answers)["accuracy"]
 
 
@@ -230,7 +229,7 @@ def _descriptions(name: str, folder: Path, spec: str) -> Iterator[dict[str, Any]
         return
     items = task_items(spec)
     parts: dict[str, list[tuple[bool, float]]] = {}
-    for record in _answered(folder, task.name):
+    for record in answered_records(folder, task.name):
         sounds = sounds_described(items[record["id"]], record["response"]["text"])
         parts.setdefault(record["groups"]["difficulty"], []).append((record["score"]["correct"] is True, sounds))
     for difficulty, marks in sorted(parts.items(), reverse=True):

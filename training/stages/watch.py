@@ -24,6 +24,7 @@ from dtbench.harness.run.watch import (
 )
 from dtbench.harness.run.worker_pool import Progress
 from dtbench.harness.store.locks import LOCK_NAME
+from dtbench.harness.store.measure_types import RunMeasures
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import LOG_NAME
 from dtbench.training.engines.contract import Metrics
@@ -35,7 +36,13 @@ from dtbench.training.stages.evaluate import EvalRun, is_evaluated
 from dtbench.training.stages.layout import BASE, Layout
 from dtbench.training.stages.mined_data import mining_report, mining_run
 from dtbench.training.stages.monitors import breaches, monitor_results
-from dtbench.training.stages.outcome import base_evaluations, base_prompts, description_runs
+from dtbench.training.stages.outcome import (
+    answered_records,
+    base_evaluations,
+    base_prompts,
+    description_runs,
+    measure_records,
+)
 
 PACED_STEPS = 20
 """The last steps, whose time tells how long the others will take."""
@@ -81,6 +88,7 @@ class TrainingView:
         self._evaluations = planned_evaluations(recipe, layout)
         self._steps: dict[Path, tuple[int, list[Metrics]]] = {}
         self._watches: dict[Path, RunWatch] = {}
+        self._measured: dict[tuple[Path, str], WatchedTask] = {}
         self._looked = 0.0
         self._last: LiveState | None = None
 
@@ -141,6 +149,24 @@ class TrainingView:
     def forget(self) -> None:
         """Look anew, at something else."""
         self._last = None
+
+    def measured(self) -> list[WatchedTask]:
+        """Return what was measured of each stage whose evaluation is done."""
+        evaluated = [stage for stage in self._recipe.stage if self._is_evaluated(stage)]
+        return [self._measures_of(stage, task) for stage in evaluated for task in self._recipe.evaluation.tasks]
+
+    def _is_evaluated(self, stage: StageRecipe) -> bool:
+        return is_evaluated(stage_evaluation(self._recipe, self._layout, stage))
+
+    def _measures_of(self, stage: StageRecipe, task: str) -> WatchedTask:
+        folder = self._layout.stage(stage.name).eval
+        if (folder, task) not in self._measured:
+            measures = measure_records(answered_records(folder, task), task, self._recipe.rewards.template)
+            several = f", {task}" if len(self._recipe.evaluation.tasks) > 1 else ""
+            counts = Progress(measures["n"], done=measures["n"], correct=measures["right"])
+            state_ = LiveState(measures["n"], measures["n"], _figures(measures), "answers")
+            self._measured[folder, task] = WatchedTask(f"{stage.name}, evaluated{several}", state_, counts, measures)
+        return self._measured[folder, task]
 
     def current(self, progress: state.TrainingState) -> WatchedTask | None:
         """Return what is going on, by train.json; None where all is done."""
@@ -221,7 +247,8 @@ class TrainingWatch:
         progress = state.read_state(self._layout.state)
         task = self._view.current(progress)
         status, liveness = self._standing(progress, ended=task is None)
-        return WatchedFolder(self._path, "train", status, liveness, [] if task is None else [task])
+        tasks = [*self._view.measured(), *([] if task is None else [task])]
+        return WatchedFolder(self._path, "train", status, liveness, tasks)
 
     def _standing(self, progress: state.TrainingState, *, ended: bool) -> tuple[str, str]:
         root = self._layout.root
@@ -236,6 +263,14 @@ class TrainingWatch:
         if holder is not None and _is_here(holder[2]) and not process_lives(int(holder[1]), since, root):
             return KILLED, f"nobody writes any more ({holder[0]}), {last}"
         return RUNNING, last
+
+
+def _figures(measures: RunMeasures) -> list[LiveFigure]:
+    """Return the measures that a line has room for."""
+    shares = {"right": measures["accuracy"], "lucky": measures["lucky_rate"], "in form": measures["formed"]}
+    figures = [LiveFigure(f"{100 * share:.1f}% {name}", RIGHT) for name, share in shares.items() if share is not None]
+    counts = {"criteria met": measures["criteria"], "words": measures["words"]}
+    return figures + [LiveFigure(f"{count:.1f} {name}", COST) for name, count in counts.items() if count is not None]
 
 
 def is_training_folder(path: Path) -> bool:

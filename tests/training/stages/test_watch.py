@@ -124,3 +124,13 @@ def test_a_finished_training_is_done(tmp_path: Path, recipe: Recipe, base: Path)
     (layout.root / "outcome.json").write_text("{}")
     done = call("watch", layout.root)
     assert (done.code, state_words(done.err)) == (0, "done")
+    first, second = once(layout.root)[:2]
+    share = r"100 of 100 answers, \d\d\.0% right, 0\.0% lucky, 100\.0% in form, 5\.0 criteria met, \d\d\.\d words"
+    assert re.fullmatch(rf"stage-1, evaluated: {share}", first), first
+    assert second.startswith("stage-2, evaluated: ")
+    told = json.loads(call("watch", layout.root, "--once", "--json").out)["tasks"]
+    assert [(one["task"], one["measures"]["criteria"]) for one in told] == [
+        ("stage-1, evaluated", 5.0),
+        ("stage-2, evaluated", 5.0),
+    ]
+    assert told[0]["correct"] == told[0]["measures"]["right"]
