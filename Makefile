@@ -7,7 +7,9 @@ TRAIN_SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.
 
 NEIGHBOURS_SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py neighbours-constraints.in neighbours-constraints.txt every-eval-ever.txt)
 
-.PHONY: demo quick coverage test check lint bench architectures whole faults mutants train-nodes proof audit licences sbom vllm browser train-env neighbours clean
+DOCS_SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py docs-constraints.in docs-constraints.txt)
+
+.PHONY: demo quick coverage test check lint bench architectures whole faults mutants train-nodes proof audit licences sbom vllm browser train-env neighbours docs clean
 
 demo: .venv/.demo  ## the model in the box answers the benchmark in the box, anew each time
 	@rm -rf results/runs/demo-local results/runs/demo-vllm
@@ -94,6 +96,11 @@ train-env: .venv-train/.train  ## ms-swift into .venv-train, for `dtbench train`
 
 neighbours: .venv-neighbours/.neighbours  ## trackers and the readers of exported formats into .venv-neighbours, for tests
 
+SITE := build/site
+docs: .venv-docs/.docs  ## the site of docs/ into build/site, its reference made from the code; a warning or a dead link fails it
+	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs --quiet build --strict --site-dir $(CURDIR)/$(SITE)
+	@echo "$(SITE)/index.html"
+
 clean:  ## build outputs and caches; the environment stays
 	rm -rf .demo.txt .faults.jsonl .mutants build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* *.egg-info .src/*.egg-info
 	find harness models results tasks tests training .src -name __pycache__ -prune -exec rm -rf {} +
@@ -115,3 +122,6 @@ clean:  ## build outputs and caches; the environment stays
 
 .venv-neighbours/.neighbours: $(NEIGHBOURS_SETUP)
 	@$(PYTHON) tests/setup/environment.py neighbours
+
+.venv-docs/.docs: $(DOCS_SETUP)
+	@$(PYTHON) tests/setup/environment.py docs

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import chat_server
 import pytest
+import yaml
+from journeys import unmarked
+from pages import DOCS
 from runs import records, status, wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,6 +25,7 @@ JOBS: Mapping[str, str] = {
     name: text
     for text, name in re.findall(r"^```bash\n(#!/bin/bash\n# (\w+\.sbatch): .*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 }
+MANIFESTS = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 MINI = ("mini", "runs/ckpt", "--limit", "24")
 
 
@@ -62,7 +66,27 @@ def test_the_commands_of_the_page_work_as_shown(commands: str, tmp_path: Path) -
 def test_every_block_of_the_page_is_run_here() -> None:
     assert set(JOBS) == {"node.sbatch", "array.sbatch", "servers.sbatch"}
     assert len(COMMANDS) == 2
-    assert len(re.findall(r"^```\w", PAGE, re.MULTILINE)) == len(JOBS) + len(COMMANDS)
+    assert len(MANIFESTS) == 1
+    assert len(re.findall(r"^```\w", PAGE, re.MULTILINE)) == len(JOBS) + len(COMMANDS) + len(MANIFESTS)
+
+
+def test_what_is_not_executed_says_what_it_needs() -> None:
+    assert unmarked(DOCS / "scale.md") == []
+
+
+def test_the_job_of_kubernetes_asks_the_servers_by_the_name_that_their_service_has(tmp_path: Path) -> None:
+    servers, service, job = yaml.safe_load_all(MANIFESTS[0])
+    assert service["spec"]["selector"] == servers["spec"]["selector"]["matchLabels"]
+    assert servers["spec"]["template"]["metadata"]["labels"] == servers["spec"]["selector"]["matchLabels"]
+    (server,) = servers["spec"]["template"]["spec"]["containers"]
+    port, name = (server["args"][server["args"].index(flag) + 1] for flag in ("--port", "--served-model-name"))
+    (client,) = job["spec"]["template"]["spec"]["containers"]
+    where = f"http://{service['metadata']['name']}:{port}/v1"
+    with chat_server.chatting(models=(name,)) as chat:
+        line = " ".join(client["command"]).replace(where, chat.url).replace("/runs", "runs").replace("mmar", "mini")
+        done = bash(f"{line} --limit 2", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(records(tmp_path / "runs" / "ckpt", "mini")) == 2
 
 
 def test_the_job_for_one_node_goes_on_where_it_was_preempted(tmp_path: Path) -> None:

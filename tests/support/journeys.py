@@ -95,6 +95,15 @@ def blocks(lines: list[str]) -> Iterator[Block]:
     assert opened is None, f"the block of line {opened} has no end"
 
 
+def not_printed(path: Path, out: str) -> list[str]:
+    """List the lines that the page shows below commands, as `text`, and that these did not print in this order."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    shown = [block for block in blocks(lines) if block.language == "text" and block.file is None]
+    printed = iter([" ".join(line.split()) for line in out.splitlines()])
+    wanted = [" ".join(line.split()) for block in shown for line in lines[block.line + 1 : block.end]]
+    return [line for line in wanted if not any(line == one for one in printed)]
+
+
 def unmarked(path: Path) -> list[str]:
     """List the first lines of indented commands whose paragraph does not say what they need."""
     text = path.read_text(encoding="utf-8")
