@@ -5,11 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from mkdocs.structure.files import File
-from site_pages import DOCS, pages, site_text
+from site_pages import DOCS, pages, site_text, unplaced
 
 ELSEWHERE = "https://unpkg.com/iframe-worker/shim"
 """What the theme's plugin `offline` asks another host for, in each page."""
 WORKER = "site/worker.js"
+
+
+def on_config(config: Any) -> None:
+    """Put READMEs of folders that nobody has placed at the end of the navigation."""
+    (last,) = config.nav[-1].values()
+    last += unplaced(config.nav)
 
 
 def on_files(files: Any, *, config: Any) -> Any:

@@ -10,8 +10,9 @@ import functools
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from command_pages import commands_text
 from folder_pages import folder_text
@@ -44,6 +45,19 @@ def pages() -> Mapping[str, Path]:
     ]
     found |= {f"house/{path.parent.relative_to(ROOT).as_posix()}/index.md": path for path in readmes}
     return found | {f"house/{name.lower()}": ROOT / name for name in SINGLE}
+
+
+def placed(navigation: Sequence[Any]) -> Iterator[str]:
+    """Yield every page that the navigation of mkdocs.yml names, in order."""
+    for entry in navigation:
+        for value in entry.values():
+            yield from [value] if isinstance(value, str) else placed(value)
+
+
+def unplaced(navigation: Sequence[Any]) -> Sequence[str]:
+    """Return the READMEs of folders that the navigation does not name: they stand at its end."""
+    named = set(placed(navigation))
+    return [place for place in pages() if place.startswith("house/") and place not in named]
 
 
 @functools.cache

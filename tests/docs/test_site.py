@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from site_pages import DOCS, LINK, ROOT, anchors, pages, place_of, site_text
+from site_pages import DOCS, LINK, ROOT, anchors, pages, place_of, placed, site_text, unplaced
 
 import dtbench
 from dtbench.harness.cli.help_texts import EXAMPLES
@@ -23,23 +23,15 @@ class Settings(yaml.SafeLoader):  # type: ignore[misc]
 Settings.add_multi_constructor("tag:yaml.org,2002:python/", lambda loader, suffix, node: suffix)
 
 
-def navigation() -> Iterator[str]:
-    """Every page that mkdocs.yml names, in order."""
-    settings: Any = yaml.load((ROOT / "mkdocs.yml").read_text(), Settings)
-    waiting = list(settings["nav"])
-    while waiting:
-        for value in waiting.pop(0).values():
-            if isinstance(value, str):
-                yield value
-            else:
-                waiting[:0] = value
-
-
 def test_each_page_stands_once_in_the_navigation() -> None:
-    named = list(navigation())
-    assert sorted(named) == sorted(pages()), (
-        "a new page of docs/, or README of a folder, needs its line under `nav` of mkdocs.yml"
-    )
+    navigation: Any = yaml.load((ROOT / "mkdocs.yml").read_text(), Settings)["nav"]
+    named = [*placed(navigation), *unplaced(navigation)]
+    assert sorted(named) == sorted(pages()), "a new page of docs/ needs its line under `nav` of mkdocs.yml"
+
+
+def test_a_readme_that_nobody_placed_stands_at_the_end_of_the_navigation() -> None:
+    others = [{"All": [{"page": place} for place in pages() if place != "house/harness/index.md"]}]
+    assert unplaced(others) == ["house/harness/index.md"]
 
 
 def dead_links(place: str) -> Iterator[str]:

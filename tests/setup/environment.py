@@ -65,10 +65,7 @@ def _set_up(level: str, folder: Path) -> bool:
     simple = {"dev": _dev, "demo": _transformers, "train": _swift, "neighbours": _neighbours, "docs": _docs}
     if level in simple:
         simple[level](installer)
-        if level not in {
-            "neighbours",
-            "docs",
-        }:  # a few processes use a part of it, and keep the byte code of that themselves
+        if level not in {"neighbours", "docs"}:  # few processes use a part of these, and keep its byte code themselves
             _compile(installer, folder)
         return True
     note = folder / UNAVAILABLE
