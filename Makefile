@@ -9,7 +9,7 @@ NEIGHBOURS_SETUP := pyproject.toml $(addprefix tests/setup/,environment.py insta
 
 DOCS_SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py docs-constraints.in docs-constraints.txt)
 
-.PHONY: demo quick coverage test check lint bench architectures whole faults mutants train-nodes proof audit licences sbom vllm browser train-env neighbours docs clean
+.PHONY: demo quick coverage test check lint bench architectures whole faults mutants probe-30b train-nodes proof audit licences sbom vllm browser train-env neighbours docs clean
 
 demo: .venv/.demo  ## the model in the box answers the benchmark in the box, anew each time
 	@rm -rf results/runs/demo-local results/runs/demo-vllm
@@ -50,6 +50,9 @@ faults: .venv/.dev  ## the campaign of faults, whole: kills, full disks, damaged
 	@rm -f .faults.jsonl
 	@DTBENCH_WHOLE=1 DTBENCH_FAULTS=$(CURDIR)/.faults.jsonl $(BIN)/python -m pytest tests/faults --quiet; ended=$$?; \
 	$(BIN)/python tests/support/campaign.py .faults.jsonl; exit $$ended
+
+probe-30b: .venv/.dev  ## two checkpoints of the shapes of Qwen3-Omni-30B, of holes and without bytes on disk: seconds a GB, and memory
+	DTBENCH_WHOLE=1 $(BIN)/python -m pytest --quiet --capture=no tests/harness/probe/test_weights.py -k thirty_billion
 
 train-nodes: .venv/.demo train-env  ## the real engine on two nodes of this machine, of which one is killed in each phase
 	DTBENCH_WHOLE=1 $(BIN)/python -m pytest --quiet tests/faults/test_kills_nodes.py

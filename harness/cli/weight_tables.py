@@ -11,10 +11,10 @@ from dtbench.harness.store.weight_probe_types import WeightDirection, WeightFigu
 _LABEL, _NO = 18, "-"
 _TITLES = ("", "size", "changed", "steps", "rms", "relative", "coh.", "rank", "")
 _COLUMNS = (
-    "changed: share of elements whose stored value differs; steps: of bfloat16, of those that moved; rms: of the "
-    "change of an element; relative: to the size of the weights, which says more of their scale than of the training; "
-    "coh.: coherence, rms in what the learning rate and the steps can move at most; rank: effective rank of the "
-    "change / that of noise"
+    "changed: share of elements whose stored value differs; steps: of bfloat16, as many as half of those that moved or "
+    "more; rms: of the change of an element; relative: to the size of the weights, which says more of their scale than "
+    "of the training; coh.: coherence, rms in what learning rate and steps can move at most; rank: effective rank of "
+    "the change / that of noise"
 )
 _GROUPS = 10
 """Groups by layer and kind that are shown."""
@@ -101,7 +101,7 @@ def _row(one: WeightFigures) -> Sequence[str]:
         one["name"],
         _count(one["elements"]),
         f"{one['changed']:.1%}",
-        f"{one['mean_steps']:.1f}",
+        str(one["usual_steps"]),
         _small(one["rms"]),
         _small(one["relative"]),
         _NO if one["coherence"] is None else f"{one['coherence']:.3f}",

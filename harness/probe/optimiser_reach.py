@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from dtbench.harness.store.weight_probe_types import OptimiserReach
 from dtbench.models.checkpoints.checkpoint import resolve_checkpoint
@@ -13,6 +15,9 @@ from dtbench.training.recipe.recipe import stored_recipe
 from dtbench.training.recipe.settings import Recipe, StageRecipe
 from dtbench.training.stages import state
 from dtbench.training.stages.layout import Layout
+from dtbench.training.stages.validation import read_best
+
+_CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 
 
 def given_reach(learning_rate: float, steps: int) -> OptimiserReach:
@@ -21,36 +26,61 @@ def given_reach(learning_rate: float, steps: int) -> OptimiserReach:
 
 
 def reach_between(before: Path, after: Path) -> OptimiserReach | None:
-    """Return the reach of the stages of a training that lie between two of its checkpoints; None where they are not.
+    """Return the reach of the steps of a training that lie between two of its checkpoints; None where they are not.
 
-    The first is the training's base or a stage of it, the second a later stage.
+    The first is the training's base or a checkpoint of one of its stages, the second a later one.
     """
-    place = _place(after)
-    if place is None:
+    last = _place_of(after)
+    if last is None:
         return None
-    layout, last = place
-    recipe = stored_recipe(state.read_state(layout.state).recipe)
+    recipe = stored_recipe(state.read_state(last.layout.state).recipe)
     names = [stage.name for stage in recipe.stage]
-    first = _place(before)
-    if first is not None and first[0].root == layout.root and first[1] in names:
-        begin = names.index(first[1]) + 1
+    first = _place_of(before)
+    if first is not None and first.layout.root == last.layout.root and first.stage in names:
+        begin, done = names.index(first.stage), first.steps or _exported_steps(recipe, first.layout, first.stage)
     elif _is_base(recipe, before):
-        begin = 0
+        begin, done = 0, 0
     else:
         return None
-    stages = recipe.stage[begin : names.index(last) + 1] if last in names else ()
-    if not stages:
-        return None
-    rates = [rate for stage in stages for rate in _rates(layout, recipe, stage)]
-    return _reach(rates, f"{', '.join(stage.name for stage in stages)} of {layout.root}") if rates else None
+    rates: list[float] = []
+    taken = []
+    for stage in recipe.stage[begin : names.index(last.stage) + 1] if last.stage in names else ():
+        of_stage = _rates(last.layout, recipe, stage)
+        whole = len(of_stage)
+        start = (whole if done is None else done) if stage.name == names[begin] else 0
+        end = (last.steps if stage.name == last.stage else None) or _exported_steps(recipe, last.layout, stage.name)
+        if steps := of_stage[start : whole if end is None else end]:
+            rates += steps
+            taken.append(stage.name)
+    return _reach(rates, f"{', '.join(taken)} of {last.layout.root}") if rates else None
 
 
-def _place(folder: Path) -> tuple[Layout, str] | None:
-    """Return the training and the name of the stage that a folder of weights is in."""
-    for parent in folder.resolve().parents:
+class _TrainedPlace(NamedTuple):
+    """Where in a training a checkpoint is."""
+
+    layout: Layout
+    stage: str
+    steps: int | None
+    """Of its stage, after which it was written; None for the stage's model."""
+
+
+def _place_of(folder: Path) -> _TrainedPlace | None:
+    """Return where in a training a folder of weights is; None where it is of none."""
+    folder = folder.resolve()
+    for parent in folder.parents:
         if Layout(parent).state.is_file():
-            return Layout(parent), folder.resolve().relative_to(parent).parts[0]
+            layout, parts = Layout(parent), folder.relative_to(parent).parts
+            steps = next((int(found[1]) for part in parts if (found := _CHECKPOINT.fullmatch(part))), None)
+            return _TrainedPlace(layout, parts[0], steps)
     return None
+
+
+def _exported_steps(recipe: Recipe, layout: Layout, stage: str) -> int | None:
+    """Return after how many steps of a stage its model was, where the dev split chose it; None for all of them."""
+    if recipe.validation is None or not recipe.validation.keep_best:
+        return None
+    best = read_best(layout.stage(stage).best_step)
+    return None if best is None else best.step
 
 
 def _is_base(recipe: Recipe, folder: Path) -> bool:

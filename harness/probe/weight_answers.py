@@ -88,8 +88,10 @@ def _group(one: WeightFigures) -> str:
 def _beyond(whole: WeightFigures, moved: Sequence[WeightFigures], reach: OptimiserReach | None) -> str:
     if not moved:
         return "nothing changed."
-    low = [one for one in moved if (one["low_rank"] or 0) > 0.5]
+    low = [one for one in moved if (one["low_rank"] or 0) > 0.5 and one["verdict"] != "scaled"]
     ranks = _ranks(low, moved)
+    if scaled := [one for one in moved if one["verdict"] == "scaled"]:
+        ranks = f"only scaled, which another layer may undo: {_names(scaled)}; {ranks}"
     if reach is None:
         return f"{ranks}; how far the optimiser reaches is not known: give --learning-rate and --steps."
     chance = reach["random"] / reach["total"]
@@ -126,9 +128,8 @@ def _below(whole: WeightFigures, tensors: Sequence[WeightFigures], reach: Optimi
     parts = []
     if still:
         size = whole["resolution"]
-        parts.append(
-            f"{len(still)} tensors did not change; of a value of usual size no change below {size:.1g} would show"
-        )
+        would = f"; of a value of usual size no change below {size:.1g} would show" if size else ""
+        parts.append(f"{len(still)} tensors did not change{would}")
     lost = whole["changed"] - whole["moved"]
     if lost > 0:
         parts.append(f"{lost:.1%} of the elements changed by less than a step of bfloat16, which is lost in it")

@@ -20,9 +20,26 @@ from dtbench.harness.store.weight_probe_types import (
     WeightFigures,
 )
 
+BEYOND = 1.1
+"""Coherence from which on a change is more than the optimiser can have made; rounding may take one a little above 1."""
+SCALED = 0.999
+"""Share of a change that lies along the weights themselves from which on they were only scaled."""
 NOISE_TIMES = 2.0
 """Up to so many times what steps without a common direction reach, a change is called noise."""
-_SUMS = ("size", "changed", "moved", "steps", "most_steps", "hidden", "squares", "weights", "largest", "invalid")
+_SUMS = (
+    "size",
+    "changed",
+    "moved",
+    "steps",
+    "by_steps",
+    "most_steps",
+    "hidden",
+    "squares",
+    "weights",
+    "along",
+    "largest",
+    "invalid",
+)
 
 
 class MeasuredTensor(NamedTuple):
@@ -49,7 +66,7 @@ class MeasuredTensor(NamedTuple):
 def measured_tensors(stored: Iterable[StoredTensor], number: int) -> list[MeasuredTensor]:
     """Return the changes from the checkpoint of this number to the next, in the order of the model."""
     found = [MeasuredTensor(one["name"], place_of(one["name"]), one["changes"][number]) for one in stored]
-    return sorted(found, key=lambda one: _order(one.place))
+    return sorted(found, key=lambda one: (_order(one.place), one.name))
 
 
 def grouped(
@@ -116,8 +133,10 @@ def figures_of(
         "changed": sums.changed / size,
         "rms": sums.rms,
         "relative": sums.relative,
+        "scaled": _scaled(sums),
         "largest": sums.largest,
         "moved": sums.moved / size,
+        "usual_steps": sums.usual_steps,
         "mean_steps": sums.steps / sums.moved if sums.moved else 0.0,
         "most_steps": sums.most_steps,
         "resolution": half_step(math.sqrt(sums.weights / size), _coarsest(members)),
@@ -162,7 +181,7 @@ def directions(stored: Sequence[StoredTensor]) -> list[WeightDirection]:
     found = []
     for key in (by_kind, by_layer_and_kind):
         groups: dict[TensorPlace, list[StoredTensor]] = {}
-        for one in sorted(stored, key=lambda one: _order(place_of(one["name"]))):
+        for one in sorted(stored, key=lambda one: (_order(place_of(one["name"])), one["name"])):
             groups.setdefault(key(place_of(one["name"])), []).append(one)
         found += [_direction(place, members) for place, members in groups.items()]
     return found
@@ -214,12 +233,20 @@ def _coherence(sums: ChangeSums, reach: OptimiserReach | None) -> float | None:
     return math.sqrt(sums.squares / visible) / reach["total"] if visible > 0 else None
 
 
+def _scaled(sums: ChangeSums) -> float | None:
+    """Return the share of the change that lies along the weights; None where nothing changed."""
+    both = sums.squares * sums.weights
+    return min(1.0, sums.along * sums.along / both) if both else None
+
+
 def _verdict(
     sums: ChangeSums, coherence: float | None, reach: OptimiserReach | None, ranks: Sequence[ChangeRank]
 ) -> str:
     if not sums.changed:
         return "same"
-    if coherence is not None and coherence > 1:
+    if (_scaled(sums) or 0) >= SCALED and sums.size > 1:
+        return "scaled"
+    if coherence is not None and coherence > BEYOND:
         return "beyond"
     low = 2 * sum(one.is_low for one in ranks) > len(ranks)
     if low:

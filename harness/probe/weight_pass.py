@@ -165,8 +165,8 @@ def _values(planned: WeightPass, slices: Sequence[WeightSlice], first: int, last
 def _product(changes: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> float:
     import numpy as np
 
-    first, second = ((as_floats(after) - as_floats(before)).ravel().astype(np.float64) for before, after in changes)
-    return float(np.dot(first, second))
+    first, second = ((as_floats(after) - as_floats(before)).astype(np.float64) for before, after in changes)
+    return float(np.multiply(first, second, out=first).sum())
 
 
 def _rounded(values: NDArray[Any]) -> NDArray[Any]:

@@ -15,6 +15,8 @@ class StoredChange(TypedDict):
     """Elements that moved by a step of bfloat16 at least."""
     steps: int
     """Steps of bfloat16 in all."""
+    by_steps: list[int]
+    """Elements that moved by at least 1, 2, 4, 8, ... steps."""
     most_steps: int
     hidden: int
     """Elements too large to show what the optimiser can move in all."""
@@ -22,6 +24,8 @@ class StoredChange(TypedDict):
     """Sum of the squares of the changes."""
     weights: float
     """Sum of the squares of the values before."""
+    along: float
+    """Sum of the products of value and change."""
     largest: float
     """The largest change of an element."""
     invalid: int
@@ -78,12 +82,16 @@ class WeightFigures(WeightPlace):
     """Root of the mean square of the changes, over all elements."""
     relative: float | None
     """Norm of the change as a share of the norm of the values; null where all were 0 before and are not now."""
+    scaled: float | None
+    """Share of the change that lies along the values: 1 where they were only scaled; null without a change."""
     largest: float
     """The largest change of an element."""
     moved: float
     """Share of elements that moved by a step of bfloat16 at least."""
+    usual_steps: int
+    """The largest power of two of steps that half of those did at least; 0 where none moved."""
     mean_steps: float
-    """Steps of bfloat16 that those moved, on average."""
+    """Steps of bfloat16 that those moved on average, which a few values beside 0 make large."""
     most_steps: int
     resolution: float
     """Half a step of the stored type at the rms of the values: a smaller change of such a value is lost."""
@@ -103,7 +111,7 @@ class WeightFigures(WeightPlace):
     invalid: int
     """Elements that are infinite or no number, which are in no other figure."""
     verdict: str
-    """same, noise, signal, beyond (more than the optimiser explains) or changed (nothing to tell it by)."""
+    """same, noise, signal, scaled, beyond (more than the optimiser explains) or changed (nothing to tell it by)."""
 
 
 class OptimiserReach(TypedDict):
