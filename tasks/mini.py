@@ -11,7 +11,7 @@ A sound is low under 400 Hz and high from 1131 Hz, soft under -25 dB (RMS, full 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -25,6 +25,7 @@ from dtbench.tasks.data.layouts import task_folder
 from dtbench.tasks.mini_world.chain_edits import edit_chain
 from dtbench.tasks.mini_world.clips import GeneratedClip
 from dtbench.tasks.mini_world.criteria import criteria_met
+from dtbench.tasks.mini_world.events import KINDS, LENGTHS, LEVELS, PITCHES, WAYS
 from dtbench.tasks.mini_world.items import Item, make_item
 from dtbench.tasks.mini_world.questions import CATEGORIES
 from dtbench.tasks.mini_world.splits import DIFFICULTIES, SPLITS, Slot, slots
@@ -73,6 +74,10 @@ class Mini(Task):
     def chain_edits(self, item: Mapping[str, Any], chain: str) -> Sequence[ChainEdit]:
         """Return the chain with one sound described otherwise, and with another step, where that changes the answer."""
         return edit_chain(item, chain)
+
+    def content_words(self, sample: Sample) -> Collection[str]:
+        """Return the words for qualities of sounds, whatever the question asks for."""
+        return {*KINDS, *LEVELS, *LENGTHS, *PITCHES, *WAYS}
 
     def companion_tasks(self) -> Sequence[str]:
         """Return the task that asks for descriptions of the clips."""

@@ -175,6 +175,11 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         ),
         Example("does the second stage undo the first?", "dtbench probe weights base stage-1 stage-2 --json"),
     ),
+    "probe lens": (
+        Example("the model in the box", "dtbench probe lens mini"),
+        Example("a training, from its base on", "dtbench probe lens mini runs/train/stage-1 --out probe"),
+        Example("on reasoning that no checkpoint wrote", "dtbench probe lens base tuned --tasks mmar --text reference"),
+    ),
     "lm-eval": (
         Example(
             "a benchmark of dtbench on a checkpoint",

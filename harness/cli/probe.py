@@ -13,6 +13,7 @@ from dtbench.harness.cli.help_pages import HelpCommand
 from dtbench.harness.cli.terminal import print_note
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.options import AsJson
+from dtbench.harness.probe.lens import LensRequest
 from dtbench.harness.probe.weights import ProbeProgress, WeightsRequest
 
 probe_commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -41,6 +42,26 @@ def weights(request: WeightsRequest, as_json: AsJson = False) -> None:
         typer.echo(json.dumps(found, ensure_ascii=False))
     else:
         print_probe(found)
+    if request.out is not None:
+        print_note(f"written to {request.out}")
+
+
+@probe_commands.command(cls=HelpCommand)
+@with_options
+def lens(request: LensRequest, as_json: AsJson = False) -> None:
+    """Read every layer as if it were the last: where words and answers settle, and where hearing ends.
+
+    The same text is forced on every checkpoint, and the model's own final norm and head are put on each layer. What a
+    figure can and cannot say stands in docs/probe.md.
+    """
+    from dtbench.harness.cli.lens_tables import print_lens
+    from dtbench.harness.probe.lens import run_lens
+
+    found = run_lens(request, print_note)
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+    else:
+        print_lens(found)
     if request.out is not None:
         print_note(f"written to {request.out}")
 

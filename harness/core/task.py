@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
@@ -17,6 +18,8 @@ from dtbench.harness.core.scorer import Scorer
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """The names of options, in order."""
+_LONG_WORD = 4
+"""Characters of words of options that are taken to say something."""
 LM_EVAL_PREFIX = "lm_eval:"
 """How the name of a task of lm-eval begins."""
 STYLES = ("direct", "think", "forced")
@@ -135,6 +138,14 @@ class Task(Scorer, ABC):
         `dtbench faithful` measures how often a model's answer follows them.
         """
         return ()
+
+    def content_words(self, sample: Sample) -> Collection[str]:
+        """Return the words, in small letters, by which a chain of thought tells what is heard.
+
+        `dtbench probe lens` looks for them in texts. Unless a task says better, they are the options' longer words.
+        """
+        words = (word for choice in sample.choices for word in re.findall(r"\w+", choice.lower()))
+        return {word for word in words if len(word) >= _LONG_WORD}
 
     def companion_tasks(self) -> Sequence[str]:
         """Return tasks on the same clips, as --tasks names them, for skills that training on this one may wear out."""

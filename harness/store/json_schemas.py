@@ -14,6 +14,7 @@ from dtbench.harness.store import (
     comparison_types,
     faithful_types,
     judged_types,
+    lens_probe_types,
     measure_types,
     paper_types,
     question_types,
@@ -46,6 +47,7 @@ KINDS: dict[str, tuple[Any, ...]] = {
     "measures": (measure_types.ModelMeasures,),
     "subset": (subset_types.QuestionSubset,),
     "probe-weights": (weight_probe_types.WeightProbe,),
+    "probe-lens": (lens_probe_types.LensFigures, lens_probe_types.LensReading),
 }
 _OPEN = ("TaskSummary",)
 """What a task may add keys of its own to."""
@@ -71,7 +73,7 @@ def _field_docs() -> dict[str, dict[str, str]]:
     """Type -> field -> the text under it in the source, inherited ones too."""
     docs: dict[str, dict[str, str]] = {}
     modules = (acoustic_types, comparison_types, paper_types, question_types, share_types, summary_types, table_types)
-    later = (faithful_types, measure_types, robustness_types, subset_types, weight_probe_types)
+    later = (faithful_types, measure_types, robustness_types, subset_types, weight_probe_types, lens_probe_types)
     for module in (types, *later, *modules):
         for node in ast.parse(inspect.getsource(module)).body:
             if isinstance(node, ast.ClassDef):
