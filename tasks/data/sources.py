@@ -78,6 +78,11 @@ PUBLISHED_CONTENT = {
     ("mini", "1"): "ab7973991f084ffe1ae2aed9c0f7216745997b87cc6a1202e08cfc856b73b37a",
     ("mini-train-1", "1"): "ef79961d9186c312ed627bad0880e8b182d9e074f3e761955c16e03586082a73",
     ("mini-train-2", "1"): "a4661e2d60398c44a51e13710c6d6ded4e4c2d1f3cdbc5ab49409b929a7b269f",
+    ("mini-hop", "1"): "3e94c41a929aa75054995bcf8d8a744d23c033dd05b61fd59abe7d83df8ff3c2",
+    ("mini-hop-train-1", "1"): "01853ba5d0b4f9dd828f745581a91c129127b292b453d40dec7402b4f6ea00f0",
+    ("mini-hop-train-2", "1"): "aaaaf4b7fcf812f4e9ca505cfef53c416c16ef7f0d528509263f85f5aae09655",
+    ("mini-lure", "1"): "b007a209bbd25bddd6c0b8270448c0c67d786ee20124524389170d567df49e6e",
+    ("mini-lure-train", "1"): "aaa9a37f225a98a9e5db90f04f0e46b685847f20e078a5ff80733c2ffc399a0b",
 }
 """The content hash (Dataset.sha256) of the whole published set, where we had the file to compute it."""
 

@@ -159,6 +159,8 @@ class Evaluation:
     """Further prompts for the base, by name: each stage is compared with the best of them."""
     audio_ablation: bool = False
     """Whether the last stage is evaluated with shuffled clips as well: what it gained must then be gone."""
+    ablation_limit: Count | None = None
+    """With shuffled clips only the first questions of each task; None: as many as with their own."""
     describe: bool = False
     """Whether the base and the last stage are also asked for skills that no reward asks for (Task.companion_tasks)."""
 

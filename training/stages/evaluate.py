@@ -73,8 +73,8 @@ def run_arguments(run: EvalRun, evaluation: Evaluation) -> Sequence[str]:
     arguments += ["--concurrency", str(evaluation.concurrency)]
     if evaluation.backend is not None:
         arguments += ["--backend", evaluation.backend]
-    if evaluation.limit is not None:
-        arguments += ["--limit", str(evaluation.limit)]
+    if (limit := _limit(run, evaluation)) is not None:
+        arguments += ["--limit", str(limit)]
     if run.samples > 1:
         arguments += ["--samples", str(run.samples), "--seed", str(run.seed)]
     if (data := task_data(run, evaluation)) is not None:
@@ -89,6 +89,11 @@ def run_arguments(run: EvalRun, evaluation: Evaluation) -> Sequence[str]:
     for name, value in {**pinned, **evaluation.options}.items():
         arguments += ["-M", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
     return arguments
+
+
+def _limit(run: EvalRun, evaluation: Evaluation) -> int | None:
+    limits = (evaluation.limit, evaluation.ablation_limit if run.audio != "clip" else None)
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def run_evaluations(runs: Sequence[EvalRun], evaluation: Evaluation, lock: Path, say: Notify | None = None) -> None:
