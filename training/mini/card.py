@@ -17,13 +17,15 @@ from dtbench.tasks.mini_world.splits import DIFFICULTIES, slots
 from dtbench.training.mini import trial
 
 TASK = "mini"
-SPLIT = "test"
+SPLIT, TWO_STEPS = "test", "hop-test"
+MOST = 600
+"""Questions of a split, where it has more."""
 
 
 def checkpoint_figures(folder: Path) -> Mapping[str, str]:
     """Measure a checkpoint by real runs, and by its descriptions and reasoning word by word; heading -> figure."""
     plain, shuffled = _runs(folder)
-    marks = _marks(folder)
+    marks, steps = _marks(folder, SPLIT), _marks(folder, TWO_STEPS)
     recipe = json.loads((folder / "recipe.json").read_text()) if (folder / "recipe.json").is_file() else {}
     return {
         "seed": str(recipe.get("seed", "?")),
@@ -33,10 +35,13 @@ def checkpoint_figures(folder: Path) -> Mapping[str, str]:
         "shuffled": _percent(shuffled["strict"]["accuracy"]),
         "listening": f"{100 * shuffled['audio_ablation']['gap']['gap']:+.1f}",
         **{f"{task}, {word}": _percent(marks[f"{task} {word}"]) for task in _TASKS for word in DIFFICULTIES},
+        **{f"two steps, {task}, {kind}": _percent(steps[f"{task} {kind}"]) for task in _OF_PAIRS for kind in _PAIRS},
     }
 
 
 _TASKS = ("describe", "notes")
+_OF_PAIRS = ("direct", "notes")
+_PAIRS = ("reasoned pair", "other pair", "held-out pair")
 
 
 def _runs(folder: Path) -> Sequence[Mapping[str, Any]]:
@@ -51,8 +56,8 @@ def _runs(folder: Path) -> Sequence[Mapping[str, Any]]:
         return [result.summaries[0] for result in run_many(requests, quiet=True)]
 
 
-def _marks(folder: Path) -> Mapping[str, float]:
-    """Return which share of descriptions of the test's clips, and of steps from their notes, is right to the word."""
+def _marks(folder: Path, split: str) -> Mapping[str, float]:
+    """Return which share of descriptions of clips, of answers, and of steps from notes, is right to the word."""
     import torch
     from transformers import Qwen3OmniMoeThinkerForConditionalGeneration
 
@@ -61,7 +66,7 @@ def _marks(folder: Path) -> Mapping[str, float]:
     torch.set_num_threads(1)
     thinker = Qwen3OmniMoeThinkerForConditionalGeneration.from_pretrained(folder).eval()
     register_attention(thinker)
-    return trial.make_trial([make_item(slot) for slot in slots(SPLIT)]).marks(thinker)
+    return trial.make_trial([make_item(slot) for slot in slots(split)[:MOST]]).marks(thinker)
 
 
 def _part(summary: Mapping[str, Any], heading: str, value: str) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from dtbench.tasks.mini_world.hops import HELD_OUT, REASONED
 from dtbench.tasks.mini_world.items import Item
 from dtbench.training.mini.audio import clip_features
 from dtbench.training.mini.forward import LessonBatch, hidden_states, make_batch
@@ -35,8 +36,15 @@ class Trial(NamedTuple):
             for item, row in zip(part, right, strict=True):
                 for name, mark in zip(_KINDS, row, strict=True):
                     marks.setdefault(f"{name} {item.slot.difficulty}", []).append(mark)
+                    if item.pair is not None:
+                        marks.setdefault(f"{name} {pair_kind(item.pair)}", []).append(mark)
                 marks.setdefault(f"direct {item.slot.category}", []).append(row[1])
         return {name: round(sum(values) / len(values), 3) for name, values in sorted(marks.items())}
+
+
+def pair_kind(pair: tuple[str, str]) -> str:
+    """Return how a pair of a step and a quality was taught: reasoned about, answered at once, or not at all."""
+    return "reasoned pair" if pair in REASONED else "held-out pair" if pair in HELD_OUT else "other pair"
 
 
 def make_trial(items: Sequence[Item]) -> Trial:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 from perfect_ears import heard
 
+from dtbench.tasks.data.sources import PUBLISHED_CONTENT
+from dtbench.tasks.mini import VERSION
 from dtbench.tasks.mini_world.criteria import COUNT, criteria_met
 from dtbench.tasks.mini_world.events import VOCABULARY, SoundFacts
 from dtbench.tasks.mini_world.hops import HELD_OUT, REASONED, TWO_STEPS, hop_question
@@ -144,6 +147,12 @@ def test_questions_and_clips_are_the_same_to_the_bit(
     for item in worlds[name][::60]:
         digest.update(repr(item.as_published()).encode() + item.wav())
     assert digest.hexdigest() == expected
+
+
+@pytest.mark.parametrize("name", ["mini-hop", "mini-hop-train-1", "mini-hop-train-2", "mini-lure", "mini-lure-train"])
+def test_a_task_has_the_content_that_is_published_for_it(name: str, tmp_path: Path) -> None:
+    data = get_task(name).load(tmp_path)
+    assert (len(data.samples), data.sha256) == (get_task(name).size, PUBLISHED_CONTENT[name, VERSION])
 
 
 def test_a_listener_who_measures_hears_every_sound_as_it_is(worlds: Mapping[str, Sequence[Item]]) -> None:

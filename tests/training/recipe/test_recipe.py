@@ -27,7 +27,7 @@ def changed(tmp_path: Path, *pairs: tuple[str, str]) -> Path:
 @pytest.mark.parametrize("name", recipe_names())
 def test_each_recipe_can_be_read_and_its_rewards_are_known(name: str) -> None:
     recipe = load_recipe(name)
-    assert [stage.name for stage in recipe.stage] == ["stage-1", "stage-2"]
+    assert [stage.name for stage in recipe.stage] == ["stage-1", "stage-2"][: 1 if name == "mini-lure" else 2]
     assert all(reward in REWARDS for stage in recipe.stage for reward in stage.rewards)
 
 
@@ -56,7 +56,7 @@ def test_the_large_recipe_holds_the_figures_of_the_paper() -> None:
 @pytest.mark.parametrize("name", recipe_names())
 def test_both_stages_of_a_recipe_have_the_same_figures_and_leave_the_ears_alone(name: str) -> None:
     recipe = load_recipe(name)
-    assert [recipe.training_of(stage) for stage in recipe.stage] == [recipe.training] * 2
+    assert [recipe.training_of(stage) for stage in recipe.stage] == [recipe.training] * len(recipe.stage)
     assert not recipe.training.train_audio_tower
     assert not recipe.training.train_projector
 
