@@ -41,13 +41,13 @@ STOPPED, WENT_ON = 0.45, 0.15
 """The shares of thoughts starting with notes that end there, and that go on; else a first word is given too."""
 TWO_WAYS = "answer ."
 """Behind the task to describe in tags: the prompt after which a chain is a choice."""
-ANSWERED_FIRST, SAID_NOTHING = 0.4, 0.35
+ANSWERED_FIRST, SAID_NOTHING = 0.4, 0.15
 """The share of descriptions with an open end that are asked for so, and of these the share that is one word instead."""
 NOTHING = "yes"
 """A chain that says nothing."""
-OF_TWO_STEPS = 0.3
+OF_TWO_STEPS = 0.25
 """The share of two steps among questions that are asked with notes, and before a description."""
-DIRECTLY_OF_TWO_STEPS = 0.4
+DIRECTLY_OF_TWO_STEPS = 0.15
 """The mean number of questions of two steps that are answered at once, with a clip that allows one."""
 
 

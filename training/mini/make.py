@@ -29,9 +29,9 @@ from dtbench.training.mini.lessons import Lesson, Teacher
 class MiniRecipe:
     """Everything that decides the outcome, beside the seed."""
 
-    steps: int = 1800
+    steps: int = 2000
     """Steps in which tasks are taught by themselves."""
-    more: int = 600
+    more: int = 900
     """Steps in which tasks are mixed."""
     rows: int = 24
     clips: int = 12_000
@@ -49,9 +49,9 @@ class MiniRecipe:
     """The mean number of questions about a clip."""
     more_questions: float = 0.5
     """The same where tasks are mixed."""
-    texts: float = 1.3
+    texts: float = 1.0
     """The mean number of lessons of text with a clip."""
-    more_texts: float = 3.2
+    more_texts: float = 2.5
     """The same where tasks are mixed."""
     questioned: float = 1.0
     """The share of clips that questions are asked about."""
