@@ -184,4 +184,4 @@ def test_lessons_reason_about_six_pairs_and_never_ask_one_that_is_held_out() -> 
                 says_nothing += 1
                 assert lesson.has_clip
     assert reasons == {"after is", "before is", "only is", "last is"}
-    assert 10 < says_nothing < 60
+    assert 0 < says_nothing < 20
