@@ -26,7 +26,17 @@ from dtbench.training.recipe.settings import Evaluation
 from dtbench.training.stages.evaluate import EvalRun, evaluated_tasks, is_evaluated, task_data
 
 VARIABLE = "DTBENCH_EVALUATIONS"
-_NOT_OF_ANSWERS = {"tasks", "base_prompts", "audio_ablation", "ablation_limit", "describe", "concurrency", "at_once", "gpus", "tensor"}
+_NOT_OF_ANSWERS = {
+    "tasks",
+    "base_prompts",
+    "audio_ablation",
+    "ablation_limit",
+    "describe",
+    "concurrency",
+    "at_once",
+    "gpus",
+    "tensor",
+}
 
 
 def cache_folder() -> Path | None:
