@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import ModelError, UserError
@@ -56,21 +56,15 @@ class AskedAgain:
         return replace(self.plan.prompt(place, one.repeat), begun=one.begun, think_budget=None, letters=())
 
 
-class _Again(NamedTuple):
-    request: RunRequest
-    is_greedy: bool
-
-
 def ask_again(run: StoredRun, stored: StoredTask, data: Dataset, options: FaithfulOptions) -> AskedAgain:
     """Open the run's own model, or the one that is named, and plan the questions as the run asked them."""
-    request, is_greedy = _request(run, stored, options)
+    request = _request(run, stored, options)
     loaded = LoadedTasks([stored.task], [data])
     (plan,) = make_plans(request, loaded)
     if request.model_object is not None:
         model = request.model_object
     else:
-        given = {**(GREEDY if is_greedy else {}), **request.options}
-        (model,) = open_models(request.model, given, [use_of(plan)], request.backend)
+        (model,) = open_models(request.model, request.options, [use_of(plan)], request.backend)
     (plan,) = plans_for_models([plan], [model])
     if plan.prompt_hash() != stored.about["prompt_hash"]:
         raise UserError(
@@ -115,7 +109,7 @@ async def refused_prefill(model: Model, prompt: Prompt) -> str:
     return ""
 
 
-def _request(run: StoredRun, stored: StoredTask, options: FaithfulOptions) -> _Again:
+def _request(run: StoredRun, stored: StoredTask, options: FaithfulOptions) -> RunRequest:
     """Return what the run was asked for, with the model that the options name."""
     known = {one.name for one in fields(RunRequest)}
     values = read_config(run.path) if "request" in run.info else _form(stored)
@@ -125,8 +119,8 @@ def _request(run: StoredRun, stored: StoredTask, options: FaithfulOptions) -> _A
     asked |= {"task_objects": [stored.task], "max_cost": None, "max_tokens_in_all": None}
     if options.model_object is not None:
         asked |= {"model_object": options.model_object, "model": "model", "options": {}, "backend": None}
-        return _Again(RunRequest(**asked), is_greedy=False)
-    return _Again(*_with_model(run, asked, options))
+        return RunRequest(**asked)
+    return _with_model(run, asked, options)
 
 
 def _form(stored: StoredTask) -> dict[str, Any]:
@@ -136,7 +130,7 @@ def _form(stored: StoredTask) -> dict[str, Any]:
     return {"answer": about["answer"], "audio": about["audio"], "seed": about["seed"], **order}
 
 
-def _with_model(run: StoredRun, asked: dict[str, Any], options: FaithfulOptions) -> tuple[RunRequest, bool]:
+def _with_model(run: StoredRun, asked: dict[str, Any], options: FaithfulOptions) -> RunRequest:
     names_other = options.model is not None or options.base_url is not None
     if names_other:
         asked |= {"model": options.model or "", "base_url": options.base_url, "options": {}, "backend": None}
@@ -151,9 +145,10 @@ def _with_model(run: StoredRun, asked: dict[str, Any], options: FaithfulOptions)
             "--model."
         )
     request = RunRequest(**asked)
-    if names_other:
-        return request, request.model not in MODELS and not _CLASS.fullmatch(request.model)
-    return request, bool({"sampling", "temperature"} & run.info["model"].keys())
+    is_class = request.model in MODELS or bool(_CLASS.fullmatch(request.model))
+    samples = not is_class if names_other else bool({"sampling", "temperature"} & run.info["model"].keys())
+    given = {name: text for name, text in request.options.items() if name in options.options}
+    return replace(request, options={**request.options, **GREEDY, **given}) if samples else request
 
 
 def _shuffled(plan: TaskPlan) -> TaskPlan | None:

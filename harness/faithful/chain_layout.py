@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from dtbench.harness.extract.chain_tags import USUAL_TAGS, ChainTags
@@ -10,6 +11,10 @@ from dtbench.harness.extract.tidy import split_text, with_think_tags
 
 FILLER = "."
 """Stands for each word of a chain that says nothing."""
+
+
+_TAG = re.compile(r"\s*[<\[◁][^<>\[\]◁▷]*[>\]▷]")
+"""A tag at the beginning of a text, whose name may be a word of the chain."""
 
 
 class ChainLayout(NamedTuple):
@@ -53,7 +58,8 @@ def find_chain(text: str, own: ChainTags | None) -> ChainLayout | None:
     chain = parts.thinking.strip()
     if not chain or parts.open_chain or not parts.answer.strip():
         return None
-    place = text.find(chain)
+    opened = _TAG.match(text)
+    place = text.find(chain, 0 if opened is None else opened.end())
     if place < 0:  # several chains, which are read as one
         return ChainLayout(f"{tags.opening} ", chain, f" {tags.closing}")
     before, rest = text[:place], text[place + len(chain) :]

@@ -51,7 +51,7 @@ class PromptProcessor:
                 )
             inputs = self._processor.apply_chat_template([self._messages(prompt)], return_tensors="pt")
             return {"attention_mask": inputs["input_ids"].new_ones(inputs["input_ids"].shape), **inputs}
-        text = _with_begun(self._render(self._messages(prompt)), prompt.begun, self._chain)
+        text = with_begun(self._render(self._messages(prompt)), prompt.begun, self._chain)
         turns: list[Prompt | FewShotExample] = [*prompt.examples, prompt]
         wavs = [wav for turn in turns for wav in _in_order(turn)]
         audio = {"audio": [wav_mono(wav) for wav in wavs]} if wavs else {}
@@ -111,7 +111,7 @@ class PromptProcessor:
                 )
 
 
-def _with_begun(text: str, begun: str, chain: ChainTags) -> str:
+def with_begun(text: str, begun: str, chain: ChainTags) -> str:
     """Return a rendered prompt with the beginning of the answer, whose chain the template may have opened already."""
     if not begun:
         return text

@@ -81,7 +81,7 @@ QUALITIES: Mapping[str, _Quality] = {
 }
 
 
-class _Found(NamedTuple):
+class _FoundSound(NamedTuple):
     """A sound that a step led to."""
 
     place: int
@@ -89,16 +89,16 @@ class _Found(NamedTuple):
     """The place up to which the sounds have to be gone through."""
 
 
-def _only_of(kinds: Sequence[str], kind: str) -> _Found | None:
-    return _Found(kinds.index(kind), kinds.index(kind)) if kinds.count(kind) == 1 else None
+def _only_of(kinds: Sequence[str], kind: str) -> _FoundSound | None:
+    return _FoundSound(kinds.index(kind), kinds.index(kind)) if kinds.count(kind) == 1 else None
 
 
-def _end_of(kinds: Sequence[str], kind: str, end: str) -> _Found | None:
+def _end_of(kinds: Sequence[str], kind: str, end: str) -> _FoundSound | None:
     if kinds.count(kind) < 2:
         return None
     if end == "first":
-        return _Found(kinds.index(kind), kinds.index(kind))
-    return _Found(len(kinds) - 1 - list(reversed(kinds)).index(kind), len(kinds) - 1)
+        return _FoundSound(kinds.index(kind), kinds.index(kind))
+    return _FoundSound(len(kinds) - 1 - list(reversed(kinds)).index(kind), len(kinds) - 1)
 
 
 def hop_question(rng: SeededRandom, *, steps: tuple[str, ...], quality: str) -> MiniQuestion:

@@ -69,3 +69,7 @@ def test_the_models_own_tags_stay() -> None:
 @pytest.mark.parametrize("text", ["a bell", "<think>it rings", "<think></think>a bell", "<think>it rings</think> ", ""])
 def test_without_a_whole_chain_or_an_answer_behind_it_there_is_nothing_to_change(text: str) -> None:
     assert find_chain(text, None) is None
+
+
+def test_a_chain_that_is_the_name_of_its_tag_is_found_behind_it() -> None:
+    assert found("<think> think </think> 2").closed_with("yes") == "<think> yes </think>"

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from chain_reasoners import BY_ID, believe, reference_answer
 from chat_server import Asked, Turn, chatting
@@ -20,6 +21,7 @@ from dtbench.harness.faithful.session import read_faithful, run_faithful
 from dtbench.harness.run.live_line import LiveLine
 from dtbench.harness.run.plan import PromptForm
 from dtbench.harness.store.faithful_types import FaithfulSummary
+from dtbench.harness.store.json_schemas import schema_text
 from dtbench.models import from_function
 
 ASKED = 6
@@ -53,6 +55,11 @@ def test_a_function_that_takes_the_beginning_of_an_answer_continues_every_chain(
     assert (kept(summary, "control"), kept(summary, "description")) == (1.0, 0.0)
     assert summary == read_faithful(Path("run")) == read_faithful(Path("run/faithful"))
     assert summary["notes"] == []
+    folder = Path("run/faithful")
+    lines = (folder / "mini.jsonl").read_text().splitlines()
+    stored = {"faithful": (folder / "faithful.json").read_text(), "run": (folder / "run.json").read_text()}
+    for name, text in (*stored.items(), *(("record", line) for line in lines)):
+        jsonschema.validate(json.loads(text), json.loads(schema_text(name)))
 
 
 def test_a_control_that_is_not_kept_is_said() -> None:
@@ -115,6 +122,20 @@ def test_an_endpoint_that_refuses_to_continue_is_asked_with_shuffled_clips_alone
     summary = json.loads(done.out)
     assert (done.code, summary["prefill"], summary["status"]) == (0, False, "done")
     assert "the last message has to be the user's" in summary["notes"][0]
+
+
+def test_what_a_run_was_drawn_at_does_not_matter_and_an_option_of_the_command_does() -> None:
+    def temperatures(*options: str) -> set[float]:
+        with chatting(choose=lambda asked: Turn("<think> hm </think> 2")) as chat:
+            out = ("--out", f"again-{len(options)}", "--only", "empty")
+            drawn = ("run", "--base-url", chat.url, "--tasks", "mini", "--limit", "2", "--answer", "think")
+            assert call(*drawn, "-M", "temperature=0.7", "-M", "host=vllm", "--out", "drawn").code == 0
+            chat.asked.clear()
+            call("faithful", "drawn", *out, *options)
+            return {asked.json()["temperature"] for asked in chat.asked}
+
+    assert temperatures() == {0.0}
+    assert temperatures("-M", "temperature=0.3") == {0.3}
 
 
 def test_what_was_measured_is_not_asked_again_and_what_failed_is() -> None:
