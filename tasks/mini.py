@@ -42,6 +42,7 @@ class Mini(Task):
     name = "mini"
     title = "mini: questions about generated tones, beeps, chirps and noise"
     licence = "Apache-2.0"
+    makes_clips = True
     split: ClassVar[str] = "test"
     size = SPLITS["test"].size
     groupings: ClassVar[tuple[Grouping, ...]] = (

@@ -218,7 +218,7 @@ def load(
         str | None,
         Argument(
             "[TASK]",
-            "A benchmark, or training rows: a file, a folder of datasets, mini:train-1 or mini:train-2.",
+            "A benchmark, or training rows: a file, a folder of datasets, a training split such as mini-train-1.",
             values="tasks",
         ),
     ] = None,
@@ -244,7 +244,7 @@ def load(
     """
     from dtbench.harness.export.task_dataset import task_dataset
     from dtbench.training.data.dataset_folder import is_dataset_folder
-    from dtbench.training.data.row_sources import TRAINING_SPLITS
+    from dtbench.training.data.row_sources import split_task
     from dtbench.training.data.rows_dataset import ROWS_SUFFIXES, copy_rows
 
     if (source is None) == (task_file is None):
@@ -252,8 +252,8 @@ def load(
     if to is None:
         raise UserError("--to is missing: name the folder to write, such as --to mini-dataset.")
     rows = Path(source or "")
-    if source in TRAINING_SPLITS or rows.suffix in ROWS_SUFFIXES or is_dataset_folder(rows):
-        count = copy_rows(str(source), to, limit)
+    if split_task(str(source)) is not None or rows.suffix in ROWS_SUFFIXES or is_dataset_folder(rows):
+        count = copy_rows(str(source), to, limit, data_dir)
     else:
         task = task_registry.get_task(str(source)) if task_file is None else task_registry.task_from_file(task_file)
         if to.suffix in ROWS_SUFFIXES:

@@ -64,7 +64,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
     ),
     "data load": (
         Example("a benchmark for datasets.load_from_disk", "dtbench data load mini --to mini-dataset"),
-        Example("training rows, in and out", "dtbench data load mini:train-1 --to rows-dataset"),
+        Example("training rows, in and out", "dtbench data load mini-train-1 --to rows-dataset"),
     ),
     "run": (
         Example("a checkpoint, with vLLM", "dtbench run --model Qwen/Qwen2.5-Omni-7B --tasks mmar,mmsu"),

@@ -85,6 +85,8 @@ class Task(Scorer, ABC):
     """Options of a model, as -M names them, that the benchmark prescribes; those of the user override them."""
     stereo: ClassVar[bool] = False
     """Whether its clips are heard with their channels, as questions about left and right need it."""
+    makes_clips: ClassVar[bool] = False
+    """Whether its clips are made when they are first read, in the folder that data_dir names: nothing is fetched."""
     copies_questions: ClassVar[bool] = True
     """Whether a run folder may hold copies of its questions; False where their licence forbids it."""
     needs_load: ClassVar[bool] = False

@@ -37,7 +37,7 @@ from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.training.chains.writing import STEPS, CotRun, missing_steps, with_step, words_hash
 from dtbench.training.data.overlap import check_overlap
-from dtbench.training.data.rows import TrainingRow, read_rows, write_lines, write_rows
+from dtbench.training.data.rows import RowsResult, TrainingRow, read_rows, write_lines, write_rows
 
 FAILED, INTERRUPTED = 3, 130
 _NAME_THERE = "Model name as served by that endpoint."
@@ -129,16 +129,7 @@ class CotOptions:
         return Server.connect(url, settings)
 
 
-@dataclass(frozen=True, slots=True)
-class CotResult:
-    """How it ended."""
-
-    status: Status
-    exit_code: int
-    report: Mapping[str, Any]
-
-
-def write_cot(options: CotOptions, live: LiveLine) -> CotResult:
+def write_cot(options: CotOptions, live: LiveLine) -> RowsResult:
     """Write what the drafts lack; resume if the folder already has some."""
     rows = list(read_rows(Path(options.data), drafts=True))[: options.limit]
     if not any(missing_steps(row) for row in rows):
@@ -199,7 +190,7 @@ async def _write(
         live.notify(stop.reason)
 
 
-def _finish(rows: Sequence[TrainingRow], folder: RunFolder, options: CotOptions, lines: Sequence[str]) -> CotResult:
+def _finish(rows: Sequence[TrainingRow], folder: RunFolder, options: CotOptions, lines: Sequence[str]) -> RowsResult:
     """Sum up what was written: whole rows, rejects with their reasons, and what is still missing."""
     records = {step: {record["id"]: record for record in folder.records_as(step, CotRecord)} for step in STEPS}
     finished, rejects, failed, missing = _sort_rows(rows, records)
@@ -221,7 +212,7 @@ def _finish(rows: Sequence[TrainingRow], folder: RunFolder, options: CotOptions,
     }
     folder.write_summary(report)
     folder.finish(status)
-    return CotResult(status, {"done": 0, "failed": FAILED, "interrupted": INTERRUPTED}[status], report)
+    return RowsResult(status, {"done": 0, "failed": FAILED, "interrupted": INTERRUPTED}[status], report)
 
 
 def _sort_rows(

@@ -23,11 +23,10 @@ from dtbench.harness.run.session import run_benchmarks
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.jsonl import json_bytes
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.types import Status
 from dtbench.training.data.mixing import shuffled_rows
 from dtbench.training.data.overlap import check_overlap
 from dtbench.training.data.row_sources import load_rows, split_task
-from dtbench.training.data.rows import TrainingRow, write_rows
+from dtbench.training.data.rows import RowsResult, TrainingRow, write_rows
 from dtbench.training.data.rows_task import SPEC, RowsTask, row_sample
 
 _BAND = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
@@ -138,7 +137,9 @@ def _outcome(answers: Sequence[bool], expected: int, band: Band) -> str:
 class MiningOptions:
     """The options of mining: the rows, and how a checkpoint answers them."""
 
-    data: Annotated[str, Argument("DATA", "File of training rows, or mini:train-1 or mini:train-2.", values="files")]
+    data: Annotated[
+        str, Argument("DATA", "File of training rows, or a training split such as mini-train-1.", values="files")
+    ]
     out: Annotated[
         Path,
         Option(
@@ -186,32 +187,7 @@ class MiningOptions:
         return RunRequest(**same | {"tasks": (task,), "data_dir": data_dir, "out": self.out / "run"})
 
 
-@dataclass(frozen=True, slots=True)
-class MiningResult:
-    """How a mining run ended."""
-
-    run: Path
-    status: Status
-    exit_code: int
-    mined: MinedRows | None
-    """None where the run is not done: then nothing is written."""
-    rows: Path
-    overlap_notes: Sequence[str]
-
-    def summary_line(self) -> str:
-        """Return the last line of the output."""
-        if self.mined is None:
-            return f"run {self.run} ({self.status}): nothing was kept yet; the same command resumes"
-        return f"rows {self.rows} ({len(self.mined.rows)} kept, correct answers {self.mined.band})"
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the object that `--json` prints."""
-        report = {} if self.mined is None else self.mined.as_json()
-        where = {"rows": str(self.rows), "run": str(self.run), "status": self.status}
-        return {**where, "overlap": list(self.overlap_notes), **report}
-
-
-def mine(options: MiningOptions, *, quiet: bool) -> MiningResult:
+def mine(options: MiningOptions, *, quiet: bool) -> RowsResult:
     """Check rows for overlap with benchmarks, run the questions, and keep the rows in the band."""
     split = split_task(options.data)
     clips, target = options.out / "clips", options.out / "rows.jsonl"
@@ -224,9 +200,10 @@ def mine(options: MiningOptions, *, quiet: bool) -> MiningResult:
         against = (rows, options.against, options.data_dir, listing)
         notes = [DISJOINT] if split else check_overlap(*against, progress=count.set)
     run = run_benchmarks(request, quiet=quiet)
+    where = {"rows": str(target), "run": str(run.folder), "status": run.status, "overlap": notes}
     if run.status != "done":
-        return MiningResult(run.folder, run.status, run.exit_code, None, target, notes)
+        return RowsResult(run.status, run.exit_code, where)
     mined = select_rows(rows, StoredRun.open(run.folder).records(split or RowsTask.name), options.samples, band)
     write_rows(target, mined.rows)
     replace_whole(options.out / "mined.json", json_bytes(mined.as_json(), indent=2) + b"\n")
-    return MiningResult(run.folder, run.status, 0, mined, target, notes)
+    return RowsResult(run.status, 0, {**where, **mined.as_json()})

@@ -1,4 +1,4 @@
-"""The sources of training data: a file of rows, or a split of the benchmark mini."""
+"""The sources of training data: a file of rows, or a training split of mini's world."""
 
 from __future__ import annotations
 
@@ -13,34 +13,40 @@ from dtbench.tasks.mini_world.clips import GeneratedClip
 from dtbench.tasks.mini_world.splits import SPLIT_OF, slots
 from dtbench.training.data.rows import TrainingRow, read_rows
 
-TRAINING_SPLITS = {f"mini:{split}": name for name, split in SPLIT_OF.items() if "train" in split}
-"""Source -> its task; splits for tests are no training data."""
+TRAINING_TASKS = tuple(name for name, split in SPLIT_OF.items() if "train" in split)
+"""Tasks whose questions are training data; those of tests are none."""
 
 
 def split_task(source: str) -> str | None:
-    """Return the task of a training split, given as `mini:train-1` or as the task's name; None for other sources."""
-    return source if source in TRAINING_SPLITS.values() else TRAINING_SPLITS.get(source)
+    """Return the task whose questions a source is; None for a file, and for a task that is no training data.
+
+    Its former spelling is read too: recipes that were written with `mini:train-1` go on.
+    """
+    name = source.replace("mini:", "mini-", 1)
+    return name if name in TRAINING_TASKS else None
 
 
 def load_rows(
     source: str, clips: Path | None = None, limit: int | None = None, *, write: bool = True
 ) -> Iterator[TrainingRow]:
-    """Yield the rows of `mini:train-1`, `mini:train-2`, or of a file.
+    """Yield the rows of a training split, by the name of its task such as `mini-train-1`, or of a file.
 
-    Clips of mini are written into the folder, unless `write` is false: write_clips() does so for some of them.
+    Clips of a split are written into the folder, unless `write` is false: write_clips() does so for some of them.
     """
     if (split := split_task(source)) is not None:
         rows: Iterator[TrainingRow] = _mini_rows(split, clips, write=write)
     elif Path(source).suffix in {".json", ".jsonl"} or Path(source).exists():
         rows = read_rows(Path(source))
     else:
-        raise UserError(f"{source}: neither a file of rows nor a split: {' or '.join(TRAINING_SPLITS)} is expected.")
+        raise UserError(
+            f"{source}: neither a file of rows nor a training split: {' or '.join(TRAINING_TASKS)} is expected."
+        )
     return islice(rows, limit)
 
 
 def write_clips(rows: Iterable[TrainingRow]) -> None:
     """Write the clips of those rows that are mini's, where they are not there yet; others have theirs."""
-    by_task = {name: {slot.id: slot for slot in slots(SPLIT_OF[name])} for name in TRAINING_SPLITS.values()}
+    by_task = {name: {slot.id: slot for slot in slots(SPLIT_OF[name])} for name in TRAINING_TASKS}
     for row in rows:
         if (slot := by_task.get(row.source, {}).get(row.id)) is not None and not row.audio.is_file():
             GeneratedClip(slot, row.audio.parent.parent).write()

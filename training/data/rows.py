@@ -20,9 +20,20 @@ from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.records import MetadataRecord, read_json
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.store.atomic import replace_whole, write_failure
+from dtbench.harness.store.types import Status
 from dtbench.training.data.dataset_folder import dataset_records, is_dataset_folder
 
 FIELDS = ("id", "audio", "question", "choices", "answer", "chain", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class RowsResult:
+    """How a command that writes training rows ended."""
+
+    status: Status
+    exit_code: int
+    report: Mapping[str, Any]
+    """What `--json` prints: `rows`, the file of rows, `status`, and what became of what was read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,9 +32,12 @@ def _row(row: TrainingRow) -> dict[str, Any]:
     return {**texts, "extra": extra, "choices": list(row.choices), "audio": audio_cells(row.sample())[0]}
 
 
-def copy_rows(source: str, to: Path, limit: int | None = None) -> int:
-    """Write rows as a file of rows, where `to` ends in .jsonl, or as a data set; return their number."""
-    rows = load_rows(source, limit=limit)
+def copy_rows(source: str, to: Path, limit: int | None = None, clips: Path | None = None) -> int:
+    """Write rows as a file of rows, where `to` ends in .jsonl, or as a data set; return their number.
+
+    `clips` is the folder for the clips of a training split.
+    """
+    rows = load_rows(source, clips, limit)
     if to.suffix in ROWS_SUFFIXES:
         return write_rows(to, rows)
     return len(save_rows_dataset(rows, to))

@@ -30,6 +30,7 @@ class DescribeTask(Task):
 
     name = "mini-described"
     title = "the clips of mini, described"
+    makes_clips = True
     groupings = (Grouping("Difficulty", ("difficulty",)),)
     columns = (*(Column(word, {"difficulty": word}) for word in DIFFICULTIES), Column("Avg"))
 

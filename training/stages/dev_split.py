@@ -14,7 +14,7 @@ from typing import NamedTuple
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.tasks.registry import TASKS
-from dtbench.training.data.row_sources import TRAINING_SPLITS, load_rows, split_task, write_clips
+from dtbench.training.data.row_sources import TRAINING_TASKS, load_rows, split_task, write_clips
 from dtbench.training.data.rows import TrainingRow
 from dtbench.training.recipe.settings import Recipe, StageRecipe
 
@@ -34,7 +34,7 @@ def check_dev_sources(recipe: Recipe) -> None:
         if is_tested and split_task(source) is None:
             raise UserError(
                 f"validation: data = {source!r}: a benchmark is no dev split, as the model that it chooses is tested "
-                f"on it. Name a JSON-lines file of rows, or {' or '.join(TRAINING_SPLITS.values())}."
+                f"on it. Name a JSON-lines file of rows, or {' or '.join(TRAINING_TASKS)}."
             )
 
 

@@ -16,12 +16,11 @@ from dtbench.harness.core.model import Notify
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.leftovers import temporary_folder
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.tasks.mini_world.splits import SPLIT_OF
+from dtbench.tasks import registry as task_registry
 from dtbench.training.data.rows_task import SPEC as ROWS
 from dtbench.training.engines.contract import EngineCommand
 from dtbench.training.engines.launch import WatchedProcess, watched_processes
 from dtbench.training.recipe.settings import Evaluation
-from dtbench.training.stages.describe_task import SPEC
 
 INTERRUPTED = 130
 
@@ -63,7 +62,8 @@ def evaluated_tasks(run: EvalRun, evaluation: Evaluation) -> Sequence[str]:
 
 def task_data(run: EvalRun, evaluation: Evaluation) -> Path | None:
     """Return the folder or file of the tasks' data; None for data sets that are where the user has them."""
-    return run.clips if set(evaluated_tasks(run, evaluation)) <= {*SPLIT_OF, SPEC, ROWS} else None
+    names = evaluated_tasks(run, evaluation)
+    return run.clips if all(name == ROWS or task_registry.get_task(name).makes_clips for name in names) else None
 
 
 def run_arguments(run: EvalRun, evaluation: Evaluation) -> Sequence[str]:

@@ -12,7 +12,7 @@ from training_rows import made_rows, rows_file
 
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.tasks.mini import MiniTrain1
-from dtbench.training.data.row_sources import load_rows
+from dtbench.training.data.row_sources import load_rows, split_task
 from dtbench.training.data.rows import read_rows, write_rows
 from dtbench.training.data.rows_task import RowsTask
 
@@ -78,7 +78,7 @@ def test_no_file_and_no_row_are_one_line(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").write_text("")
     with pytest.raises(DataError, match="no row in this file"):
         list(read_rows(tmp_path / "empty.jsonl"))
-    with pytest.raises(UserError, match="mini:train-1 or mini:train-2 is expected"):
+    with pytest.raises(UserError, match="nor a training split: mini-train-1 or mini-train-2 or mini-hop-train-1 or "):
         list(load_rows("mini:test"))
 
 
@@ -103,3 +103,10 @@ def test_rows_are_a_task_like_any_other_and_show_nothing_but_the_question(tmp_pa
     assert "(B) a drum" in text
     assert "rings on" not in text
     assert "made up" not in text
+
+
+def test_a_training_split_has_one_name_and_its_former_one_is_read() -> None:
+    names = ("mini-train-1", "mini-hop-train-2", "mini-lure-train")
+    assert [split_task(name) for name in names] == list(names)
+    assert [split_task(name.replace("mini-", "mini:", 1)) for name in names] == list(names)
+    assert [split_task(source) for source in ("mini", "mini-hop", "mini:test", "train-1", "rows.jsonl")] == [None] * 5

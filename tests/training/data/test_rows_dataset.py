@@ -55,7 +55,7 @@ def test_a_split_of_mini_goes_out_with_its_chains(tmp_path: Path, monkeypatch: p
 
 
 def test_a_task_that_was_saved_is_a_source_of_rows_and_keeps_its_groups(tmp_path: Path) -> None:
-    assert call("data", "load", "mini-train-2", "--to", tmp_path / "D", "--limit", "4").code == 0
+    assert call("data", "load", "mini", "--to", tmp_path / "D", "--limit", "4").code == 0
     samples = list(RowsTask().samples(tmp_path / "D"))
     assert len(samples) == 4
     assert all(set(sample.groups) == {"source", "category", "difficulty"} for sample in samples)

@@ -14,8 +14,10 @@ import pytest
 from dtbench.harness.core.options import parse_pairs
 from dtbench.harness.core.typed_settings import read_options
 from dtbench.models.vllm.model import VllmSettings
+from dtbench.tasks.mini import DESCRIBED
+from dtbench.training.data.rows_task import SPEC as ROWS
 from dtbench.training.recipe.settings import Evaluation
-from dtbench.training.stages.evaluate import EvalRun, _side_by_side, run_arguments, run_evaluations
+from dtbench.training.stages.evaluate import EvalRun, _side_by_side, run_arguments, run_evaluations, task_data
 
 CODE = """
 import sys
@@ -85,3 +87,18 @@ def test_evaluations_of_one_folder_come_one_after_the_other() -> None:
     shuffled = first._replace(audio="shuffle")
     assert _side_by_side([first, second, shuffled, third], 2) == [[first, shuffled], [second, third]]
     assert _side_by_side([first, shuffled], 2) == [[first, shuffled]]
+
+
+@pytest.mark.parametrize(
+    ("tasks", "is_made"),
+    [
+        (("mini",), True),
+        (("mini-hop", "mini-lure"), True),
+        ((DESCRIBED,), True),
+        ((ROWS,), True),
+        (("mini-hop", "mmar"), False),
+    ],
+)
+def test_a_training_says_where_clips_lie_that_tasks_make_themselves(tasks: tuple[str, ...], is_made: bool) -> None:
+    run = EvalRun("m", Path("out"), Path("clips"), tasks=tasks)
+    assert task_data(run, Evaluation(tasks=("mini",))) == (Path("clips") if is_made else None)
