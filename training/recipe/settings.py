@@ -315,6 +315,8 @@ class Recipe:
 
     def rewards_of(self, stage: StageRecipe) -> RewardSettings:
         """Return how the rewards of this stage are computed: the recipe's settings, and what the stage changes."""
+        if not stage.reward_settings:
+            return self.rewards
         where = f"stage {stage.name}: reward_settings"
         changed = read_part(RewardSettings, stage.reward_settings, where, besides=OF_ALL_STAGES)
         try:
