@@ -9,7 +9,7 @@ NEIGHBOURS_SETUP := pyproject.toml $(addprefix tests/setup/,environment.py insta
 
 DOCS_SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py docs-constraints.in docs-constraints.txt)
 
-.PHONY: demo quick coverage test check lint bench architectures whole faults mutants probe-30b train-nodes proof audit licences sbom vllm browser train-env neighbours docs clean
+.PHONY: demo quick coverage test check lint bench architectures whole faults mutants probe-30b train-nodes proof audit licences sbom release-check vllm browser train-env neighbours docs clean
 
 demo: .venv/.demo  ## the model in the box answers the benchmark in the box, anew each time
 	@rm -rf results/runs/demo-local results/runs/demo-vllm
@@ -84,6 +84,9 @@ pictures: .venv/.demo  ## README's picture, made anew: the model in the box with
 
 audit: .venv/.dev  ## known vulnerabilities of the pinned versions, by pip-audit; exit 4 where its service cannot be reached
 	@$(BIN)/python tests/setup/audit.py
+
+release-check: .venv/.dev  ## a release, built, looked over by twine and installed into fresh environments of every Python; exit 4 where one is lacking
+	@$(BIN)/python tests/setup/release.py check
 
 licences: .venv/.dev  ## name, version and licence of all that dtbench and each extra install; fails on one that is not allowed
 	@$(BIN)/python tests/setup/licences.py

@@ -58,6 +58,11 @@ class Installer:
             failure = f"`{' '.join(command)}`:\n{done.stderr.strip()}"
         raise InstallError(failure)
 
+    @property
+    def uv(self) -> str | None:
+        """The path of uv; None where it cannot be had."""
+        return self._uv
+
     def has_package(self, name: str) -> bool:
         """Whether a distribution of this name is installed."""
         return self.runs(f"import importlib.metadata as m; m.version({name!r})")
