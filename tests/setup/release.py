@@ -169,14 +169,16 @@ def tried(case: Case, uv: str | None, folder: Path, environment: Mapping[str, st
     python, command = place / "bin" / "python", place / "bin" / "dtbench"
     # The oldest that has a wheel for this Python: nobody builds numpy.
     how = ["--resolution", RESOLUTIONS[case.dependencies], "--only-binary", ":all:"]
-    how += ["--no-binary", "dtbench"] if case.file.suffix != ".whl" else []
-    for words in (
+    if case.file.suffix != ".whl":
+        how += ["--no-binary", "dtbench"]
+    steps: Sequence[Sequence[str | Path]] = (
         [uv, "pip", "install", "-q", "--python", python, *how, case.file],
         [uv, "pip", "check", "-q", "--python", python],
         [command, *_QUESTIONS],
         [command, "score", "run"],
         [command, "report", "run"],
-    ):
+    )
+    for words in steps:
         if problem := _run(words, folder, environment):
             return Verdict(case, f"{' '.join(map(str, words[:3]))}: {problem}")
     return Verdict(case, "")
