@@ -37,6 +37,8 @@ _CLIP_TOKENS = ("audio_token_id", "audio_token_index")
 """Where configurations have the token that stands for sound."""
 _ROUTERS = ("gate", "router")
 """Names of the module that chooses the experts of a layer."""
+_SMALL, _SMALL_BATCH = 20_000_000, 64
+"""Of a model with fewer weights than these, a batch costs little more than one question."""
 LayerCallback = Callable[[int, Any], None]
 """Gets the place of a layer and its states: a row for each text, then each token."""
 
@@ -87,14 +89,16 @@ class ForcedText(NamedTuple):
 class ProbedModel:
     """A checkpoint in this process whose layers can be read."""
 
-    def __init__(self, local: Local, spec: str, notify: Notify) -> None:
+    def __init__(self, local: Local, spec: str, notify: Notify, *, own_batches: bool = False) -> None:
+        """Load it; `own_batches` says that the size of a batch was not given by the user."""
         self.spec = spec
         self.about = local.describe()
         """As a run.json describes it."""
         self.weights: Weights = local.open_weights(notify)
         self.chain: ChainTags | None = chain_tags(self.about)
-        self._settings = local.settings
         self.model: Any = self.weights.model
+        is_small = own_batches and self.model.num_parameters() < _SMALL
+        self._batch, self._longest = _SMALL_BATCH if is_small else local.settings.batch_size, local.settings.max_tokens
         decoder = self.model.get_decoder() if hasattr(self.model, "get_decoder") else self.model
         self.decoder: Any = decoder if hasattr(decoder, "layers") else getattr(decoder, "model", decoder)
         self.head: Any = self.model.get_output_embeddings()
@@ -125,11 +129,11 @@ class ProbedModel:
         from dtbench.models.local.sampling import SamplingSettings
         from dtbench.models.local.weights import RowSettings
 
-        size = self._settings.batch_size
+        size = self._batch
         for begin in range(0, len(questions), size):
             batch = [self.weights.read(question.prompt) for question in questions[begin : begin + size]]
             rows = [RowSettings(0) for _ in batch]
-            for found in self.weights.answer(batch, self._settings.max_tokens, SamplingSettings(), rows):
+            for found in self.weights.answer(batch, self._longest, SamplingSettings(), rows):
                 yield GreedyAnswer(found.text, found.ids, found.ended)
 
     def is_right(self, question: AskedQuestion, text: str) -> bool:
@@ -235,7 +239,7 @@ def open_probed(request: RunRequest, notify: Notify) -> OpenedProbe:
         for place in plan.places:
             sample, prompt = plan.question(place, 0)
             questions.append(AskedQuestion(plan.task, sample, _heard(prompt, local, request.long_clips)))
-    return OpenedProbe(ProbedModel(local, spec, notify), questions)
+    return OpenedProbe(ProbedModel(local, spec, notify, own_batches="batch_size" not in request.options), questions)
 
 
 def _heard(prompt: Prompt, local: Local, long_clips: str) -> Prompt:

@@ -1,0 +1,263 @@
+"""Sum up what two models had apart at the same tokens, and say which part of B matters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from dtbench.harness.probe.forced import SEGMENTS
+from dtbench.harness.probe.state_measures import divergence_bits, linear_cka
+from dtbench.harness.probe.state_passes import NULL_QUESTIONS, NULLS, StatesFolder
+from dtbench.harness.probe.state_records import MEASURES, sampled_file
+from dtbench.harness.probe.swaps import ATTENTION, EXPERTS, MLP, OUTSIDE, ROUTER
+from dtbench.harness.store.share_types import EstimateFigures
+from dtbench.harness.store.states_probe_types import (
+    DistanceFigures,
+    DriftFigures,
+    ProbedSide,
+    RoutingFigures,
+    RoutingNull,
+    StatesProbe,
+    StatesVerdict,
+    SwapFigures,
+    SwapMeasure,
+)
+
+if TYPE_CHECKING:
+    import numpy
+    from numpy.typing import NDArray
+
+    Numbers = NDArray[numpy.float64]
+
+SCHEMA = 1
+DRAWS = 1000
+_SEED = 0
+_RIVALS = (ROUTER, EXPERTS, MLP, ATTENTION)
+"""Parts of layers of which one may carry most of the change."""
+_NAMES = {ROUTER: "routers", EXPERTS: "experts", MLP: "MLPs", ATTENTION: "attention", OUTSIDE: "what is in no layer"}
+_NO_SHARE: EstimateFigures = {"value": None, "low": None, "high": None}
+
+
+class SummedText(NamedTuple):
+    """Sums of comparisons over texts."""
+
+    counts: Any
+    drift: Any
+    routing: Mapping[str, Any]
+    files: Sequence[Path]
+
+
+def sum_comparisons(files: Sequence[Path]) -> SummedText | None:
+    """Add up comparisons of texts; None where there is none."""
+    import numpy
+
+    totals: dict[str, Any] = {}
+    for path in files:
+        with numpy.load(path) as part:
+            for name in part.files:
+                if name != "segments":
+                    totals[name] = totals[name] + part[name] if name in totals else part[name]
+    if not totals:
+        return None
+    return SummedText(totals.pop("counts"), totals.pop("drift"), totals, files)
+
+
+def distances(summed: SummedText, place: int, segment: int) -> DistanceFigures:
+    """Return how far states are apart behind a layer, in a segment that has tokens."""
+    means = summed.drift[:, place, segment] / summed.counts[segment]
+    cka = _cka(summed.files, place, segment)
+    named = {name: float(mean) for name, mean in zip(MEASURES, means, strict=True)}
+    return cast("DistanceFigures", {**named, "cka": None if cka is None else max(0.0, 1 - cka)})
+
+
+def _cka(files: Sequence[Path], place: int, segment: int) -> float | None:
+    import numpy
+
+    rows: list[Any] = []
+    for path in files:
+        with numpy.load(path) as part:
+            own = part["segments"] == segment
+        rows.append(numpy.load(sampled_file(path), mmap_mode="r")[place][:, own])
+    joined = numpy.concatenate(rows, axis=1)
+    return linear_cka(joined[0], joined[1])
+
+
+def routing_of(summed: SummedText, layer: int, segment: int) -> RoutingNull:
+    """Return how a layer's routing differs in a segment that has tokens."""
+    count, routing = summed.counts[segment], summed.routing
+    return {
+        "load_divergence": divergence_bits(routing[f"load_a_{layer}"][segment], routing[f"load_b_{layer}"][segment]),
+        "overlap": float(routing[f"overlap_{layer}"][segment] / count),
+        "changed": float(routing[f"changed_{layer}"][segment] / count),
+    }
+
+
+class _Drawn(NamedTuple):
+    """Questions as they are drawn again and again in the bootstrap."""
+
+    weights: Any
+
+    @classmethod
+    def of(cls, questions: int) -> _Drawn:
+        import numpy
+
+        generator = numpy.random.default_rng(_SEED)
+        return cls(generator.multinomial(questions, [1 / questions] * questions, DRAWS).astype(float))
+
+    def share(self, part: Sequence[float], whole: Sequence[float]) -> EstimateFigures:
+        """Return the ratio of two sums over the questions with its interval; null where the second may well be 0."""
+        import numpy
+
+        over, under = self.weights @ numpy.array(part), self.weights @ numpy.array(whole)
+        low, high = numpy.percentile(under, [2.5, 97.5])
+        if low <= 0 <= high or len(whole) < 2:
+            return _NO_SHARE
+        ratios = over[under != 0] / under[under != 0]
+        low, high = numpy.percentile(ratios, [2.5, 97.5])
+        return {"value": float(sum(part) / sum(whole)), "low": float(low), "high": float(high)}
+
+
+class _Measured:
+    """What was measured of B's texts, with the models as they are and with each swap."""
+
+    def __init__(self, lines: Sequence[SwapMeasure]) -> None:
+        self._by_swap: dict[str, dict[str, SwapMeasure]] = {}
+        for line in lines:
+            self._by_swap.setdefault(line["swap"], {})[line["key"]] = line
+
+    def mean(self, swap: str, figure: str) -> float | None:
+        """Return the mean of a figure over the questions that have it."""
+        values = [float(one) for line in self._by_swap[swap].values() if (one := cast("Any", line)[figure]) is not None]
+        return sum(values) / len(values) if values else None
+
+    def share(self, swap: str, figure: str) -> EstimateFigures:
+        """Return the share of what all of B changes that a swap changes."""
+        lines = cast("Any", [self._by_swap[name] for name in ("a", "b", swap)])
+        keys = [key for key in lines[0] if all(one[key][figure] is not None for one in lines)]
+        if not keys:
+            return _NO_SHARE
+        before, after, between = ([float(one[key][figure]) for key in keys] for one in lines)
+        part = [two - one for one, two in zip(before, between, strict=True)]
+        whole = [two - one for one, two in zip(before, after, strict=True)]
+        return _Drawn.of(len(keys)).share(part, whole)
+
+
+def make_report(folder: StatesFolder, tasks: list[str], seconds: float) -> StatesProbe:
+    """Sum up all that the passes found."""
+    shape, measured = folder.facts("shape"), _Measured(folder.measures())
+    nulls = [name for name in NULLS if (folder.work / f"null-{name}").is_dir()]
+    summed = {by: sum_comparisons(_files(folder, "drift", by)) for by in "ba"}
+    numeric = {name: sum_comparisons(_files(folder, f"null-{name}", "b")) for name in nulls}
+    swaps = list(_swap_rows(folder.facts("swaps"), measured))
+    questions = len(folder.answers("b"))
+    return {
+        "schema": SCHEMA,
+        "tasks": tasks,
+        "questions": questions,
+        "null_questions": min(questions, NULL_QUESTIONS),
+        "layers": shape["layers"],
+        "experts": shape["experts"],
+        "top_k": shape["top_k"],
+        "a": _side(folder, "a", measured),
+        "b": _side(folder, "b", measured),
+        "verdict": verdict_of(swaps, shape["experts"]),
+        "lacks": [] if shape["experts"] else [_LACKS],
+        "moved_experts": sorted(map(int, folder.facts("moved"))),
+        "nulls": {name: NULLS[name] for name in nulls},
+        "drift": [row for by, one in summed.items() if one for row in _drift_rows(by, one, numeric, shape["layers"])],
+        "routing": [row for by, one in summed.items() if one for row in _routing_rows(by, one, numeric, shape)],
+        "swaps": swaps,
+        "seconds": round(seconds, 3),
+    }
+
+
+_LACKS = "A dense model: it has no experts and no routers, so there is no routing to compare, and no gates to swap."
+
+
+def _files(folder: StatesFolder, name: str, by: str) -> list[Path]:
+    return sorted((folder.work / name).glob(f"{by}-*.npz"))
+
+
+def _side(folder: StatesFolder, by: str, measured: _Measured) -> ProbedSide:
+    answers = folder.answers(by)
+    return {
+        "model": folder.facts(f"about-{by}"),
+        "text_logprob": measured.mean(by, "text"),
+        "answer_logprob": measured.mean(by, "answer"),
+        "accuracy": sum(one["right"] for one in answers) / len(answers),
+    }
+
+
+def _drift_rows(
+    by: str, summed: SummedText, numeric: Mapping[str, SummedText | None], layers: int
+) -> Iterator[DriftFigures]:
+    for layer in range(-1, layers):
+        for number, segment in enumerate(SEGMENTS):
+            if not summed.counts[number]:
+                continue
+            row = {"text": by, "layer": layer, "segment": segment, "tokens": int(summed.counts[number])}
+            nulls = {
+                name: distances(one, layer + 1, number) for name, one in numeric.items() if one and one.counts[number]
+            }
+            found = {**row, **distances(summed, layer + 1, number), **({"null": nulls} if by == "b" else {})}
+            yield cast("DriftFigures", found)
+
+
+def _routing_rows(
+    by: str, summed: SummedText, numeric: Mapping[str, SummedText | None], shape: Mapping[str, Any]
+) -> Iterator[RoutingFigures]:
+    for layer in shape["routers"]:
+        for number, segment in enumerate(SEGMENTS):
+            count = summed.counts[number]
+            if not count:
+                continue
+            row = {"text": by, "layer": layer, "segment": segment, "tokens": int(count)}
+            entropies = {
+                f"entropy_{name}": float(summed.routing[f"entropy_{name}_{layer}"][number] / count) for name in "ab"
+            }
+            nulls = {name: routing_of(one, layer, number) for name, one in numeric.items() if one and one.counts[number]}
+            found = {**row, **routing_of(summed, layer, number), **entropies, **({"null": nulls} if by == "b" else {})}
+            yield cast("RoutingFigures", found)
+
+
+def _swap_rows(planned: Sequence[Sequence[Any]], measured: _Measured) -> Iterator[SwapFigures]:
+    for part, first, last, weights in planned:
+        key = f"{part} {first}-{last}"
+        row = {
+            "part": part,
+            "first": first,
+            "last": last,
+            "weights": weights,
+            "text_logprob": measured.mean(key, "text"),
+            "answer_logprob": measured.mean(key, "answer"),
+            "accuracy": measured.mean(key, "right"),
+            "text_share": measured.share(key, "text"),
+            "answer_share": measured.share(key, "answer"),
+            "accuracy_share": measured.share(key, "right"),
+        }
+        yield cast("SwapFigures", row)
+
+
+def verdict_of(swaps: Sequence[SwapFigures], experts: int) -> StatesVerdict:
+    """Say which part of all layers carries most of what B changes in the log-probability of its texts."""
+    last = max((row["last"] for row in swaps), default=0)
+    whole = {row["part"]: row for row in swaps if row["first"] == 0 and row["last"] == last}
+    rivals = [whole[part] for part in _RIVALS if part in whole]
+    question = "Gates or experts?" if experts else "Which part?"
+    if not rivals:
+        return {"part": "not measured", "text": f"{question} Not measured: no part of B was put into A (--parts)."}
+    if any(row["text_share"]["value"] is None for row in rivals):
+        text = f"{question} Neither: B's texts are as likely to A as they are to B, as far as these questions can tell."
+        return {"part": "nothing", "text": text}
+    ranked = sorted(rivals, key=lambda row: -cast("float", row["text_share"]["value"]))
+    shares = ", ".join(f"{_NAMES[row['part']]} {_share(row['text_share'])}" for row in ranked)
+    told = f"share of what B changes in the log-probability of its texts, put into A alone: {shares}"
+    if len(ranked) > 1 and cast("float", ranked[0]["text_share"]["low"]) <= cast("float", ranked[1]["text_share"]["high"]):
+        return {"part": "undecided", "text": f"{question} Undecided: {told}."}
+    return {"part": ranked[0]["part"], "text": f"{question} {_NAMES[ranked[0]['part']].capitalize()}: {told}."}  # type: ignore[typeddict-item]
+
+
+def _share(share: EstimateFigures) -> str:
+    value, low, high = (100 * cast("float", share[name]) for name in ("value", "low", "high"))
+    return f"{value:.0f} % [{low:.0f}, {high:.0f}]"
