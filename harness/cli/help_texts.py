@@ -166,6 +166,18 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
     "probe": (
         Example("what a training changed", "dtbench probe weights mini runs/train/stage-1"),
         Example("two stages, one after the other", "dtbench probe weights mini runs/train/stage-1 runs/train/stage-2"),
+        Example("gates or experts?", "dtbench probe states mini runs/train/stage-1 --tasks mini"),
+    ),
+    "probe states": (
+        Example("gates or experts?", "dtbench probe states mini runs/train/stage-1 --tasks mini"),
+        Example(
+            "with the words of the training; the same command resumes",
+            "dtbench probe states base tuned --tasks mmar --prompt prompt.txt --out probe",
+        ),
+        Example(
+            "routers and experts alone, without generating answers",
+            "dtbench probe states base tuned --tasks mmar --parts router,experts --forced-only",
+        ),
     ),
     "probe weights": (
         Example("a stage of a training", "dtbench probe weights mini runs/train/stage-1"),

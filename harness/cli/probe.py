@@ -14,6 +14,7 @@ from dtbench.harness.cli.terminal import print_note
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.options import AsJson
 from dtbench.harness.probe.lens import LensRequest
+from dtbench.harness.probe.states import StatesRequest
 from dtbench.harness.probe.weights import ProbeProgress, WeightsRequest
 
 probe_commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -62,6 +63,27 @@ def lens(request: LensRequest, as_json: AsJson = False) -> None:
         typer.echo(json.dumps(found, ensure_ascii=False))
     else:
         print_lens(found)
+    if request.out is not None:
+        print_note(f"written to {request.out}")
+
+
+@probe_commands.command(cls=HelpCommand)
+@with_options
+def states(request: StatesRequest, as_json: AsJson = False) -> None:
+    """Compare the states and the routing of two checkpoints at the same tokens, and find the part that matters.
+
+    Both are given the same texts: B's greedy answers, then A's. Then parts of B are put into A, layer by layer, and
+    what that does to B's texts and to the answers is measured: it decides between gates and experts. One model is in
+    memory at a time; the other's weights and states lie on disk meanwhile, in --out or a temporary folder.
+    """
+    from dtbench.harness.cli.state_tables import print_states
+    from dtbench.harness.probe.states import probe_states
+
+    found = probe_states(request, print_note)
+    if as_json:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+    else:
+        print_states(found)
     if request.out is not None:
         print_note(f"written to {request.out}")
 

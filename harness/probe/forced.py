@@ -11,6 +11,7 @@ import dataclasses
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from dtbench.harness.audio.prepare import prepare_audio
@@ -21,6 +22,7 @@ from dtbench.harness.core.task import Task
 from dtbench.harness.extract.chain_tags import ChainTags
 from dtbench.harness.extract.chains import split_turn
 from dtbench.harness.extract.tidy import with_think_tags
+from dtbench.harness.probe.probed_checkpoints import model_folder
 from dtbench.harness.run.request import RunRequest
 from dtbench.harness.run.session import open_jobs
 from dtbench.models.checkpoints.checkpoint import resolve_checkpoint
@@ -224,13 +226,8 @@ def open_probed(request: RunRequest, notify: Notify) -> OpenedProbe:
     """Load the checkpoint of a request, and word its questions as `dtbench run` would."""
     from dtbench.models.local.model import Local
 
-    spec = request.model
-    if "://" in spec or resolve_checkpoint(spec, None, request.options) is None:
-        raise UserError(
-            f"{spec}: a probe reads the layers of a checkpoint, so a folder, a hub id or the name of a family is "
-            "expected (`dtbench models` lists them)."
-        )
-    (job,) = open_jobs([dataclasses.replace(request, backend="local")])
+    spec = probed_spec(request.model, request.options)
+    (job,) = open_jobs([dataclasses.replace(request, model=spec, backend="local")])
     local = job.models[0]
     if not isinstance(local, Local) or any(model is not local for model in job.models):
         raise UserError(f"{spec}: its tasks prescribe different settings: probe one task at a time.")
@@ -240,6 +237,22 @@ def open_probed(request: RunRequest, notify: Notify) -> OpenedProbe:
             sample, prompt = plan.question(place, 0)
             questions.append(AskedQuestion(plan.task, sample, _heard(prompt, local, request.long_clips)))
     return OpenedProbe(ProbedModel(local, spec, notify, own_batches="batch_size" not in request.options), questions)
+
+
+def probed_spec(given: str, options: Mapping[str, str]) -> str:
+    """Return the checkpoint that is meant by a folder, a stage of a training, a hub id or the name of a family."""
+    folder = Path(given).expanduser()
+    spec = str(model_folder(folder)) if folder.is_dir() else given
+    try:
+        is_checkpoint = "://" not in spec and resolve_checkpoint(spec, None, options) is not None
+    except UserError as error:
+        raise UserError(str(error).removeprefix("--model ")) from None
+    if not is_checkpoint:
+        raise UserError(
+            f"{given}: a probe reads the layers of a checkpoint, so a folder, a hub id or the name of a family is "
+            "expected (`dtbench models` lists them)."
+        )
+    return spec
 
 
 def _heard(prompt: Prompt, local: Local, long_clips: str) -> Prompt:

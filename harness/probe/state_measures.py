@@ -16,13 +16,12 @@ if TYPE_CHECKING:
 
 LARGEST = 5
 """How many dimensions a cosine is freed of: in large models a few hold most of a state's length."""
-_SAME_EXPERT = 0.9
-"""The cosine of router rows from which two experts can be one that was moved."""
 
 
 def cosine_distances(one: Any, other: Any) -> Numbers:
     """Return 1 - cosine of each pair of rows, by the distance of their directions, which loses no digits near 0."""
-    return 0.5 * ((_directions(one) - _directions(other)) ** 2).sum(axis=-1)
+    apart: Numbers = 0.5 * ((_directions(one) - _directions(other)) ** 2).sum(axis=-1)
+    return apart
 
 
 def _directions(rows: Any) -> Numbers:
@@ -30,7 +29,8 @@ def _directions(rows: Any) -> Numbers:
 
     wide = numpy.asarray(rows, numpy.float64)
     lengths = numpy.linalg.norm(wide, axis=-1, keepdims=True)
-    return wide / numpy.where(lengths == 0, 1, lengths)
+    directions: Numbers = wide / numpy.where(lengths == 0, 1, lengths)
+    return directions
 
 
 def relative_distances(one: Any, other: Any) -> Numbers:
@@ -40,7 +40,8 @@ def relative_distances(one: Any, other: Any) -> Numbers:
     first = numpy.asarray(one, numpy.float64)
     lengths = numpy.linalg.norm(first, axis=-1)
     apart = numpy.linalg.norm(first - numpy.asarray(other, numpy.float64), axis=-1)
-    return apart / numpy.where(lengths == 0, 1, lengths)
+    relative: Numbers = apart / numpy.where(lengths == 0, 1, lengths)
+    return relative
 
 
 def largest_dimensions(totals: Any) -> Sequence[int]:
@@ -99,7 +100,8 @@ def entropy_bits(probabilities: Any) -> Numbers:
     import numpy
 
     wide = numpy.asarray(probabilities, numpy.float64)
-    return -(wide * numpy.log2(numpy.where(wide > 0, wide, 1))).sum(axis=-1)
+    entropies: Numbers = -(wide * numpy.log2(numpy.where(wide > 0, wide, 1))).sum(axis=-1)
+    return entropies
 
 
 def shared_experts(one: Any, other: Any) -> Numbers:
@@ -109,19 +111,3 @@ def shared_experts(one: Any, other: Any) -> Numbers:
     first, second = numpy.asarray(one), numpy.asarray(other)
     common = (first[:, :, None] == second[:, None, :]).any(axis=-1).sum(axis=-1)
     return numpy.asarray(common / first.shape[1], numpy.float64)
-
-
-def moved_experts(one: Any, other: Any) -> Sequence[int] | None:
-    """Return which expert of the first router each row of the other is; None where none was moved.
-
-    Rows belong together by their cosine, each to one alone.
-    """
-    import numpy
-
-    alike = _directions(other) @ _directions(one).T
-    match = alike.argmax(axis=1)
-    is_whole = len(set(match.tolist())) == len(match)
-    is_own = (match == numpy.arange(len(match))).all()
-    if is_own or not is_whole or alike.max(axis=1).min() < _SAME_EXPERT:
-        return None
-    return [int(place) for place in match]

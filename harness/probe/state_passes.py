@@ -20,6 +20,7 @@ from dtbench.harness.probe.state_records import Baseline, RecordedText, compare_
 from dtbench.harness.probe.swaps import (
     ExpertOrders,
     Swap,
+    SwapStores,
     TextLogprobs,
     WeightStore,
     plan_swaps,
@@ -137,7 +138,7 @@ class StatePasses:
             path = out / f"{name}.npz"
             if not path.is_file():
                 base = self._baseline(probe, name, norm=self._norm_of_a(probe))._replace(moved=inverse)
-                compare_text(probe, text, base)[0].save(path)
+                compare_text(probe, text, base).save(path)
         self._notify("B is compared with A")
         self._measure("b", probe, questions, right=self._right("b"))
         self.folder.keep_facts("about-b", dict(probe.about))
@@ -240,10 +241,10 @@ class StatePasses:
         planned = [(one.part, one.first, one.last, sum(weights[name] for name in one.names)) for one in swaps]
         self.folder.keep_facts("swaps", planned)
         moved = {int(layer): order for layer, order in self.folder.facts("moved").items()}
-        orders = ExpertOrders.of(probe, moved)
+        stores = SwapStores(self._store("a"), self._store("b"), ExpertOrders.of(probe, moved))
         for number, swap in enumerate(swaps, 1):
             if self._left(swap.key, questions):
-                with swapped(probe, swap, self._store("a"), self._store("b"), orders):
+                with swapped(probe, swap, stores):
                     self._measure(swap.key, probe, questions, right=None)
                 self._notify(f"swap {number} of {len(swaps)}: {_swap_words(swap)}")
 
@@ -311,7 +312,7 @@ class StatePasses:
             if not path.is_file():
                 inputs = {key: torch.cat([one, one]) for key, one in text.inputs.items()} if twice else None
                 base = self._baseline(probe, number, norm=norm or probe.norm)
-                compare_text(probe, text, base, inputs)[0].save(path)
+                compare_text(probe, text, base, inputs).save(path)
 
 
 def _shape(probe: ProbedModel) -> dict[str, Any]:

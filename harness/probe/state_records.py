@@ -72,15 +72,16 @@ class RecordedText(NamedTuple):
         return self.states.is_file() and self.routing.is_file()
 
 
-def record_text(probe: ProbedModel, text: ForcedText, files: RecordedText, totals: Any) -> Any:
-    """Write the states and the routing of a text, add the magnitudes of dimensions to `totals`; return the scores."""
+def record_text(probe: ProbedModel, text: ForcedText, files: RecordedText, totals: Any) -> None:
+    """Write the states and the routing of a text, and add the magnitudes of its dimensions to `totals`."""
     import numpy
 
     width, layers = int(probe.head.weight.shape[1]), len(probe.layers) + 1
     draft = files.states.with_suffix(".part")
     is_half = "bfloat16" in str(probe.model.dtype)
     kind = numpy.uint16 if is_half else numpy.float32
-    stored = numpy.lib.format.open_memmap(draft, "w+", kind, (layers, len(text.segments), width))
+    opened: Any = numpy.lib.format.open_memmap
+    stored = opened(draft, "w+", kind, (layers, len(text.segments), width))
     routing: dict[str, Any] = {}
 
     def keep(place: int, hidden: Any) -> None:
@@ -93,12 +94,11 @@ def record_text(probe: ProbedModel, text: ForcedText, files: RecordedText, total
         routing[f"entropy_{layer}"] = entropy_bits(probabilities)
 
     with probe.each_layer(keep), each_router(probe, choose):
-        scores = probe.forward(text)
+        probe.forward(text)
     stored.flush()
     with files.routing.open("wb") as file:
         numpy.savez(file, **routing)
     draft.rename(files.states)
-    return scores
 
 
 def recorded_states(path: Path) -> Any:
@@ -112,7 +112,7 @@ def as_floats(stored: Any) -> Any:
     """Return stored states as numbers, bit for bit as they were computed."""
     import numpy
 
-    rows = numpy.ascontiguousarray(stored)
+    rows = numpy.array(stored)
     return (rows.astype(numpy.uint32) << 16).view(numpy.float32) if rows.dtype == numpy.uint16 else rows
 
 
@@ -162,8 +162,8 @@ class Baseline(NamedTuple):
     """By layer, which expert of the first model each of the second is; none where none was moved."""
 
 
-def compare_text(probe: ProbedModel, text: ForcedText, base: Baseline, inputs: Any = None) -> tuple[TextComparison, Any]:
-    """Compare what a model computes for a text with what another one did; return that and the scores.
+def compare_text(probe: ProbedModel, text: ForcedText, base: Baseline, inputs: Any = None) -> TextComparison:
+    """Compare what a model computes for a text with what another one did.
 
     `inputs` are those of the text in another form, whose first row is compared.
     """
@@ -199,18 +199,21 @@ def compare_text(probe: ProbedModel, text: ForcedText, base: Baseline, inputs: A
         if layer in base.moved:
             own = numpy.array(base.moved[layer])[own]
         entropies = routes[f"entropy_{layer}"], entropy_bits(probabilities[:length])
-        _add_routing(found.routing, layer, (routes[f"chosen_{layer}"], own), entropies, (member, probabilities.shape[1]))
+        _add_routing(
+            found.routing, layer, (routes[f"chosen_{layer}"], own), entropies, (member, probabilities.shape[1])
+        )
 
     with probe.each_layer(compare), each_router(probe, route):
-        scores = probe.forward_inputs(text.inputs if inputs is None else inputs)
-    return found, scores[0, text.start - 1 : text.start - 1 + len(text.tokens)]
+        probe.forward_inputs(text.inputs if inputs is None else inputs)
+    return found
 
 
 def _normed(norm: Any, rows: Any) -> Any:
     import torch
 
     like = next(norm.parameters())
-    return norm(torch.from_numpy(rows)[None].to(like.device, like.dtype))[0].float().cpu().numpy()
+    with torch.inference_mode():
+        return norm(torch.from_numpy(rows)[None].to(like.device, like.dtype))[0].float().cpu().numpy()
 
 
 def _add_routing(

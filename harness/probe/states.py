@@ -22,7 +22,7 @@ from dtbench.harness.core.model import Notify
 from dtbench.harness.core.options import ANSWERS, OUTPUT, RUNS, Argument, Option, check_options
 from dtbench.harness.core.task import STYLES
 from dtbench.harness.core.typed_settings import at_least, at_most, one_of
-from dtbench.harness.probe.forced import open_probed
+from dtbench.harness.probe.forced import open_probed, probed_spec
 from dtbench.harness.probe.state_passes import StatePasses, StatesFolder
 from dtbench.harness.probe.states_report import make_report
 from dtbench.harness.probe.swaps import PARTS
@@ -151,12 +151,14 @@ class StatesRequest:
 
 def _content(spec: str, request: StatesRequest) -> str:
     """Return what tells a checkpoint from others: the hash of its files, or its name on the hub."""
-    checkpoint = resolve_checkpoint(spec, None, request.options)
+    checkpoint = resolve_checkpoint(probed_spec(spec, request.options), None, request.options)
     return spec if checkpoint is None else checkpoint.content_hash() or spec
 
 
 def probe_states(request: StatesRequest, notify: Notify) -> StatesProbe:
     """Compare two checkpoints at the same tokens; resume where the folder of the request holds a part of that."""
+    for spec in (request.before, request.after):
+        probed_spec(spec, request.options)
     if request.out is None:
         with temporary_folder("dtbench-probe-") as folder:
             return _probed(request, folder, notify)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from dtbench.harness.probe.forced import SEGMENTS
 from dtbench.harness.probe.state_measures import divergence_bits, linear_cka
@@ -216,7 +216,9 @@ def _routing_rows(
             entropies = {
                 f"entropy_{name}": float(summed.routing[f"entropy_{name}_{layer}"][number] / count) for name in "ab"
             }
-            nulls = {name: routing_of(one, layer, number) for name, one in numeric.items() if one and one.counts[number]}
+            nulls = {
+                name: routing_of(one, layer, number) for name, one in numeric.items() if one and one.counts[number]
+            }
             found = {**row, **routing_of(summed, layer, number), **entropies, **({"null": nulls} if by == "b" else {})}
             yield cast("RoutingFigures", found)
 
@@ -245,17 +247,24 @@ def verdict_of(swaps: Sequence[SwapFigures], experts: int) -> StatesVerdict:
     whole = {row["part"]: row for row in swaps if row["first"] == 0 and row["last"] == last}
     rivals = [whole[part] for part in _RIVALS if part in whole]
     question = "Gates or experts?" if experts else "Which part?"
-    if not rivals:
-        return {"part": "not measured", "text": f"{question} Not measured: no part of B was put into A (--parts)."}
+    if len(rivals) < 2:
+        missing = "no two parts of B were put into A that could be compared (--parts)"
+        return {"part": "not measured", "text": f"{question} Not measured: {missing}."}
     if any(row["text_share"]["value"] is None for row in rivals):
         text = f"{question} Neither: B's texts are as likely to A as they are to B, as far as these questions can tell."
         return {"part": "nothing", "text": text}
-    ranked = sorted(rivals, key=lambda row: -cast("float", row["text_share"]["value"]))
+    ranked = sorted(rivals, key=lambda row: -_end(row, "value"))
     shares = ", ".join(f"{_NAMES[row['part']]} {_share(row['text_share'])}" for row in ranked)
     told = f"share of what B changes in the log-probability of its texts, put into A alone: {shares}"
-    if len(ranked) > 1 and cast("float", ranked[0]["text_share"]["low"]) <= cast("float", ranked[1]["text_share"]["high"]):
+    most = ranked[0]["part"]
+    if _end(ranked[0], "low") <= max(0.0, _end(ranked[1], "high")) or most == "layer" or most == "outside":
         return {"part": "undecided", "text": f"{question} Undecided: {told}."}
-    return {"part": ranked[0]["part"], "text": f"{question} {_NAMES[ranked[0]['part']].capitalize()}: {told}."}  # type: ignore[typeddict-item]
+    return {"part": most, "text": f"{question} {_NAMES[most].capitalize()}: {told}."}
+
+
+def _end(row: SwapFigures, name: Literal["value", "low", "high"]) -> float:
+    found = row["text_share"][name]
+    return 0.0 if found is None else found
 
 
 def _share(share: EstimateFigures) -> str:

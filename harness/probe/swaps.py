@@ -103,7 +103,7 @@ class WeightStore(NamedTuple):
         """Return the file of each weight."""
         from safetensors import safe_open
 
-        found = {}
+        found: dict[str, Path] = {}
         for path in sorted(self.folder.glob("*.safetensors")):
             with safe_open(path, "pt") as file:
                 found |= dict.fromkeys(file.keys(), path)
@@ -127,19 +127,27 @@ class ExpertOrders(NamedTuple):
     def in_order(self, name: str, weights: Any) -> Any:
         """Return a weight of B with its experts in the order of A's."""
         layer = next((layer for prefix, layer in self.prefixes.items() if name.startswith(prefix)), None)
-        if layer is None or place_of(name).kind not in {"router", "expert"} or len(weights) != len(self.by_layer[layer]):
-            return weights
-        return weights[list(self.by_layer[layer])]
+        order = () if layer is None else self.by_layer[layer]
+        is_by_expert = place_of(name).kind in {"router", "expert"} and len(weights) == len(order)
+        return weights[list(order)] if is_by_expert else weights
+
+
+class SwapStores(NamedTuple):
+    """Where the weights of both models are."""
+
+    ours: WeightStore
+    theirs: WeightStore
+    orders: ExpertOrders
 
 
 @contextmanager
-def swapped(probe: ProbedModel, swap: Swap, ours: WeightStore, theirs: WeightStore, orders: ExpertOrders) -> Iterator[None]:
+def swapped(probe: ProbedModel, swap: Swap, stores: SwapStores) -> Iterator[None]:
     """Put weights of B into A for as long as the block lasts."""
     try:
-        _load(probe, swap.names, theirs, orders)
+        _load(probe, swap.names, stores.theirs, stores.orders)
         yield
     finally:
-        _load(probe, swap.names, ours, None)
+        _load(probe, swap.names, stores.ours, None)
 
 
 def _load(probe: ProbedModel, names: Sequence[str], store: WeightStore, orders: ExpertOrders | None) -> None:

@@ -20,6 +20,7 @@ from dtbench.harness.store import (
     question_types,
     robustness_types,
     share_types,
+    states_probe_types,
     subset_types,
     summary_types,
     table_types,
@@ -48,6 +49,7 @@ KINDS: dict[str, tuple[Any, ...]] = {
     "subset": (subset_types.QuestionSubset,),
     "probe-weights": (weight_probe_types.WeightProbe,),
     "probe-lens": (lens_probe_types.LensFigures, lens_probe_types.LensReading),
+    "probe-states": (states_probe_types.StatesProbe,),
 }
 _OPEN = ("TaskSummary",)
 """What a task may add keys of its own to."""
@@ -73,8 +75,9 @@ def _field_docs() -> dict[str, dict[str, str]]:
     """Type -> field -> the text under it in the source, inherited ones too."""
     docs: dict[str, dict[str, str]] = {}
     modules = (acoustic_types, comparison_types, paper_types, question_types, share_types, summary_types, table_types)
-    later = (faithful_types, measure_types, robustness_types, subset_types, weight_probe_types, lens_probe_types)
-    for module in (types, *later, *modules):
+    later = (faithful_types, measure_types, robustness_types, subset_types)
+    probes = (lens_probe_types, states_probe_types, weight_probe_types)
+    for module in (types, *later, *probes, *modules):
         for node in ast.parse(inspect.getsource(module)).body:
             if isinstance(node, ast.ClassDef):
                 own = docs[node.name] = {}

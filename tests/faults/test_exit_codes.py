@@ -155,6 +155,7 @@ DOES: Mapping[str, Mapping[int, tuple[str, ...]]] = {
     "extract": {0: ("extract outputs.jsonl",), 2: ("extract nope.jsonl", "extract rows.jsonl")},
     "probe weights": {0: ("probe weights mini mini",), 2: ("probe weights mini nope", "probe weights mini")},
     "probe lens": {2: ("probe lens mini --limit 1", "probe lens nope", "probe lens mini --tasks mini,mmar")},
+    "probe states": {2: ("probe states mini nope --tasks mini", "probe states mini mini", "probe states mini")},
     "demo": {2: ("demo --backend nope", "demo --nope")},
 }
 """Command -> code -> command lines that end with it, in a folder in which the others ran before."""
