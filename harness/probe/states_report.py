@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 DRAWS = 1000
+_LEAST_CHANGE = 1e-5
+"""A smaller mean change comes about where float32 is summed in another order, and has no parts to be shared out."""
 _SEED = 0
 _RIVALS = (ROUTER, EXPERTS, MLP, ATTENTION)
 """Parts of layers of which one may carry most of the change."""
@@ -111,7 +113,7 @@ class _Drawn(NamedTuple):
 
         over, under = self.weights @ numpy.array(part), self.weights @ numpy.array(whole)
         low, high = numpy.percentile(under, [2.5, 97.5])
-        if low <= 0 <= high or len(whole) < 2:
+        if low <= 0 <= high or len(whole) < 2 or abs(sum(whole)) < _LEAST_CHANGE * len(whole):
             return _NO_SHARE
         ratios = over[under != 0] / under[under != 0]
         low, high = numpy.percentile(ratios, [2.5, 97.5])
@@ -257,9 +259,9 @@ def verdict_of(swaps: Sequence[SwapFigures], experts: int) -> StatesVerdict:
     shares = ", ".join(f"{_NAMES[row['part']]} {_share(row['text_share'])}" for row in ranked)
     told = f"share of what B changes in the log-probability of its texts, put into A alone: {shares}"
     most = ranked[0]["part"]
-    if _end(ranked[0], "low") <= max(0.0, _end(ranked[1], "high")) or most == "layer" or most == "outside":
+    if _end(ranked[0], "low") <= max(0.0, _end(ranked[1], "high")):
         return {"part": "undecided", "text": f"{question} Undecided: {told}."}
-    return {"part": most, "text": f"{question} {_NAMES[most].capitalize()}: {told}."}
+    return {"part": most, "text": f"{question} {_NAMES[most][0].upper()}{_NAMES[most][1:]}: {told}."}
 
 
 def _end(row: SwapFigures, name: Literal["value", "low", "high"]) -> float:

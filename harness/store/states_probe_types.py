@@ -8,6 +8,7 @@ from dtbench.harness.store.share_types import EstimateFigures
 
 TextBy = Literal["a", "b"]
 """Whose greedy answers the texts are."""
+SwapPart = Literal["router", "experts", "attention", "mlp", "layer", "outside"]
 SegmentName = Literal["clip", "question", "chain", "answer"]
 
 
@@ -89,7 +90,7 @@ class RoutingFigures(RoutingNull):
 class SwapFigures(TypedDict):
     """What weights of B do in A."""
 
-    part: Literal["router", "experts", "attention", "mlp", "layer", "outside"]
+    part: SwapPart
     first: int
     """The first of the layers."""
     last: int
@@ -120,7 +121,7 @@ class ProbedSide(TypedDict):
 class StatesVerdict(TypedDict):
     """The answer to the question of which part matters."""
 
-    part: Literal["router", "experts", "attention", "mlp", "undecided", "nothing", "not measured"]
+    part: SwapPart | Literal["undecided", "nothing", "not measured"]
     """`undecided` where the intervals of the two largest overlap; `nothing` where B gives its texts as A does."""
     text: str
     """In a sentence."""

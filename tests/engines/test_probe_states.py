@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import dtbench.models
 import jsonschema
 import numpy
 import pytest
 from command import Done
 from engines import apart, need
 
+import dtbench.models
 from dtbench.harness.store.json_schemas import FOLDER
 
 pytestmark = pytest.mark.engine
 
 BOX = Path(dtbench.models.__file__).parent / "mini" / "checkpoint"
 PROMPT = "{question}\n{options}\ndescribe the audio in think tags then write how ."
-LAYER = 2
-EXPERTS = f"thinker.model.layers.{LAYER}.mlp.experts"
-ROUTER = f"thinker.model.layers.{LAYER}.mlp.gate.weight"
+RESCALED, MOVED, CHANGED = 0, 1, 2
+"""The layers in which something was planted."""
+MODEL = "thinker.model.layers"
+FIGURES = ("cosine", "relative_l2", "normed_cosine", "trimmed_cosine", "cka")
 Weights = dict[str, Any]
 Found = Mapping[str, Any]
 
@@ -45,48 +46,45 @@ def planted(folder: Path, edit: Callable[[Weights], None], shards: int = 1) -> P
     return folder
 
 
-def other_router(weights: Weights) -> None:
-    """Change one router and nothing else."""
-    weights[ROUTER] = weights[ROUTER] + numpy.random.default_rng(0).normal(0, 1, weights[ROUTER].shape).astype("f4")
-
-
-def rescaled(weights: Weights) -> None:
-    """Double one matrix of each expert and halve the next: the function stays."""
+def everything(weights: Weights) -> None:
+    """Rescale a pair of matrices of one layer, move the experts of the next, and change the router of a third."""
+    own = dict(weights)
     for name in weights:
-        if name.startswith(EXPERTS) and name.endswith("up_proj.weight"):
-            weights[name] = 2 * weights[name]
-        if name.startswith(EXPERTS) and name.endswith("down_proj.weight"):
-            weights[name] = weights[name] / 2
-
-
-def moved(weights: Weights) -> None:
-    """Give the experts other places, and the rows of their router with them."""
-    order, own = [2, 0, 3, 1], dict(weights)
-    weights[ROUTER] = own[ROUTER][order]
+        if name.startswith(f"{MODEL}.{RESCALED}.mlp.experts."):  # by powers of two, so that no digit is lost
+            factor = {"up_proj": 2.0, "down_proj": 0.5}.get(name.split(".")[-2], 1.0)
+            weights[name] = (own[name] * factor).astype("f4")
+    order, layer = [2, 0, 3, 1], f"{MODEL}.{MOVED}.mlp"
+    weights[f"{layer}.gate.weight"] = own[f"{layer}.gate.weight"][order]
     for place, expert in enumerate(order):
         for part in ("gate_proj", "up_proj", "down_proj"):
-            weights[f"{EXPERTS}.{place}.{part}.weight"] = own[f"{EXPERTS}.{expert}.{part}.weight"]
+            weights[f"{layer}.experts.{place}.{part}.weight"] = own[f"{layer}.experts.{expert}.{part}.weight"]
+    router = f"{MODEL}.{CHANGED}.mlp.gate.weight"
+    weights[router] = own[router] + numpy.random.default_rng(0).normal(size=own[router].shape).astype("f4")
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoints: Mapping[str, Path]) -> Mapping[str, Done]:
-    """What several probes printed, by what was planted; all in one process."""
+def done(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Done]:
+    """What several probes printed; all in one process."""
     need("transformers")
     home = tmp_path_factory.mktemp("planted")
-    dense = str(tiny_checkpoints["qwen2.5-omni"])
     (home / "words.txt").write_text(PROMPT)
-    common = ["--tasks", "mini", "--json", "--limit", "2"]
-    forced = [*common, "--forced-only"]
-    out = str(home / "kept")
+    same, changed = (str(planted(home / "same", lambda weights: None, 3)), str(planted(home / "changed", everything)))
+    common = ["--tasks", "mini", "--json", "--limit", "2", "--prompt", str(home / "words.txt")]
+    kept = [
+        "mini",
+        changed,
+        *common,
+        "--forced-only",
+        "--parts",
+        "router,experts,attention",
+        "--out",
+        str(home / "kept"),
+    ]
     commands = {
-        "nothing": ["mini", str(planted(home / "shards", lambda weights: None, 3)), *common, "--parts", "router"],
-        "router": ["mini", str(planted(home / "router", other_router)), *forced, "--prompt", str(home / "words.txt")],
-        "rescaled": ["mini", str(planted(home / "rescaled", rescaled)), *forced, "--parts", "layer", "--out", out],
-        "moved": ["mini", str(planted(home / "moved", moved)), *forced, "--parts", "router,experts"],
-        "dense": [dense, dense, *forced, "--parts", "none", "-M", "max_tokens=4"],
-        "again": ["mini", str(home / "rescaled"), *forced, "--parts", "layer", "--out", out],
-        "other limit": ["mini", str(home / "rescaled"), "--tasks", "mini", "--limit", "3", "--out", out],
-        "other shape": ["mini", dense, *common],
+        "nothing": ["mini", same, *common, "--parts", "router"],
+        "changed": kept,
+        "again": kept,
+        "other limit": [*kept, "--limit", "3"],
     }
     printed = apart("calls", given=json.dumps([["probe", "states", *words] for words in commands.values()]))
     return dict(zip(commands, (Done(*one) for one in json.loads(printed)), strict=True))
@@ -99,15 +97,12 @@ def found(done: Mapping[str, Done], name: str) -> Found:
     return report
 
 
-def drift(report: Found, figure: str = "cosine") -> Mapping[int, float]:
+def drift(report: Found, figure: str) -> Mapping[int, float]:
     """The largest drift behind each layer, in any segment of any text."""
     by_layer: dict[int, float] = {}
     for row in report["drift"]:
         by_layer[row["layer"]] = max(by_layer.get(row["layer"], 0.0), row[figure])
     return by_layer
-
-
-FIGURES = ("cosine", "relative_l2", "normed_cosine", "trimmed_cosine", "cka")
 
 
 def test_a_model_against_itself_is_zero_bit_for_bit_whatever_the_shards(done: Mapping[str, Done]) -> None:
@@ -116,7 +111,6 @@ def test_a_model_against_itself_is_zero_bit_for_bit_whatever_the_shards(done: Ma
     assert {(row["load_divergence"], row["overlap"], row["changed"]) for row in report["routing"]} == {(0, 1, 0)}
     assert {row["text_logprob"] for row in report["swaps"]} == {report["a"]["text_logprob"]}
     assert {row["accuracy"] for row in report["swaps"]} == {report["a"]["accuracy"]} == {report["b"]["accuracy"]}
-    assert report["verdict"]["part"] == "not measured"  # routers alone were swapped
 
 
 def test_numerics_alone_are_no_zero(done: Mapping[str, Done]) -> None:
@@ -126,52 +120,41 @@ def test_numerics_alone_are_no_zero(done: Mapping[str, Done]) -> None:
     assert all(0 < null["order"]["cosine"] < 1e-10 < null["bfloat16"]["cosine"] < 1e-2 for null in nulls)
 
 
-def test_a_change_of_one_router_shows_from_its_layer_on_and_in_its_swap_alone(done: Mapping[str, Done]) -> None:
-    report = found(done, "router")
-    by_layer = drift(report)
-    assert [by_layer[layer] for layer in range(-1, LAYER)] == [0] * (LAYER + 1)
-    assert all(by_layer[layer] > 1e-6 for layer in range(LAYER, report["layers"]))
-    assert [row["layer"] for row in report["routing"] if row["changed"] and row["layer"] < LAYER] == []
-    assert any(row["changed"] > 0.02 for row in report["routing"] if row["layer"] == LAYER)
+def test_a_rescaled_pair_of_matrices_and_experts_in_other_places_are_no_change(done: Mapping[str, Done]) -> None:
+    report = found(done, "changed")
+    for figure in FIGURES:
+        by_layer = drift(report, figure)
+        assert [by_layer[layer] for layer in (-1, RESCALED)] == [0, 0]
+        assert by_layer[MOVED] < 1e-6
+    assert report["moved_experts"] == [MOVED]
+    before = [row for row in report["routing"] if row["layer"] < CHANGED]
+    assert {(row["load_divergence"], row["overlap"], row["changed"]) for row in before} == {(0, 1, 0)}
+
+
+def test_a_change_of_one_router_shows_from_its_layer_on(done: Mapping[str, Done]) -> None:
+    report = found(done, "changed")
+    by_layer = drift(report, "cosine")
+    assert all(by_layer[layer] > 1e-6 for layer in range(CHANGED, report["layers"]))
+    assert any(row["changed"] > 0.02 for row in report["routing"] if row["layer"] == CHANGED)
+
+
+def test_the_swap_of_that_router_alone_carries_all_of_it(done: Mapping[str, Done]) -> None:
+    report = found(done, "changed")
     a, b = report["a"]["text_logprob"], report["b"]["text_logprob"]
-    assert a != b
+    assert abs(a - b) > 1e-4
     for row in report["swaps"]:
-        holds = row["part"] in {"router", "layer"} and row["first"] <= LAYER <= row["last"]
-        assert row["text_logprob"] == (b if holds else a), row
-        assert row["text_share"]["value"] in ({1.0, None} if holds else {0.0, None})
-
-
-def test_a_rescaled_pair_of_weights_is_no_change(done: Mapping[str, Done]) -> None:
-    report = found(done, "rescaled")
-    assert {row[figure] for row in report["drift"] for figure in FIGURES} == {0}
-    assert {row["text_logprob"] for row in report["swaps"]} == {report["a"]["text_logprob"]}
-
-
-def test_experts_in_other_places_are_no_change(done: Mapping[str, Done]) -> None:
-    report = found(done, "moved")
-    assert report["moved_experts"] == [LAYER]
-    assert max(drift(report).values()) < 1e-10
-    assert {(row["overlap"], row["changed"]) for row in report["routing"]} == {(1, 0)}
-    likely = [row["text_logprob"] for row in report["swaps"]]
-    assert likely == pytest.approx([report["a"]["text_logprob"]] * len(likely), abs=1e-6)
+        holds = row["part"] == "router" and row["first"] <= CHANGED <= row["last"]
+        assert row["text_logprob"] == pytest.approx(b if holds else a, abs=1e-5), row
+        assert row["accuracy"] is None  # --forced-only
 
 
 def test_segments_are_counted_token_by_token(done: Mapping[str, Done]) -> None:
-    rows = [row for row in found(done, "router")["drift"] if row["text"] == "b" and row["layer"] == 0]
+    rows = [row for row in found(done, "changed")["drift"] if row["text"] == "b" and row["layer"] == 0]
     assert {row["segment"] for row in rows} >= {"clip", "question", "chain"}
     assert [row["tokens"] for row in rows if row["segment"] == "clip"] == [2 * 52]
 
 
-def test_a_dense_model_is_told_what_it_lacks(done: Mapping[str, Done]) -> None:
-    report = found(done, "dense")
-    assert report["routing"] == []
-    assert "no routers" in report["lacks"][0]
-    assert {row["cosine"] for row in report["drift"]} == {0}
-
-
 def test_the_same_command_again_reads_what_is_there_and_another_is_refused(done: Mapping[str, Done]) -> None:
-    assert found(done, "again") == found(done, "rescaled")
-    refused: Sequence[tuple[str, str]] = [("other limit", "other limit (2; now 3)"), ("other shape", "one architecture")]
-    for name, why in refused:
-        assert done[name].code == 2
-        assert why in done[name].err
+    assert found(done, "again") == found(done, "changed")
+    assert done["other limit"].code == 2
+    assert "other limit (2; now 3)" in done["other limit"].err
