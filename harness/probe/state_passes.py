@@ -16,7 +16,7 @@ from dtbench.harness.core.model import Notify
 from dtbench.harness.probe.expert_order import order_of
 from dtbench.harness.probe.forced import AskedQuestion, ForcedText, ProbedModel
 from dtbench.harness.probe.state_measures import largest_dimensions
-from dtbench.harness.probe.state_records import Baseline, RecordedText, compare_text, record_text
+from dtbench.harness.probe.state_records import RecordedBase, RecordedText, compare_text, record_text
 from dtbench.harness.probe.swaps import (
     ExpertOrders,
     Swap,
@@ -213,13 +213,13 @@ class StatePasses:
                 if answers[question.key]:
                     yield f"{by}-{number:06}", probe.force(question, answers[question.key])
 
-    def _baseline(self, probe: ProbedModel, name: str, norm: Any) -> Baseline:
+    def _baseline(self, probe: ProbedModel, name: str, norm: Any) -> RecordedBase:
         import numpy
 
         folder = self.folder.folder("a")
         largest = [largest_dimensions(row) for row in numpy.load(folder / "totals.npy")]
         samples = max(1, CKA_TOKENS // max(1, len(self.folder.answers("b"))))
-        return Baseline(RecordedText.of(folder, name), norm, largest, samples)
+        return RecordedBase(RecordedText.of(folder, name), norm, largest, samples)
 
     def _norm_of_a(self, probe: ProbedModel) -> Any:
         """Return A's last norm, made of B's."""

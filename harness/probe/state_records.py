@@ -148,7 +148,7 @@ def sampled_file(path: Path) -> Path:
     return path.with_suffix(".sampled.npy")
 
 
-class Baseline(NamedTuple):
+class RecordedBase(NamedTuple):
     """What the second model is compared with, and how."""
 
     files: RecordedText
@@ -162,7 +162,7 @@ class Baseline(NamedTuple):
     """By layer, which expert of the first model each of the second is; none where none was moved."""
 
 
-def compare_text(probe: ProbedModel, text: ForcedText, base: Baseline, inputs: Any = None) -> TextComparison:
+def compare_text(probe: ProbedModel, text: ForcedText, base: RecordedBase, inputs: Any = None) -> TextComparison:
     """Compare what a model computes for a text with what another one did.
 
     `inputs` are those of the text in another form, whose first row is compared.

@@ -95,13 +95,13 @@ def routing_of(summed: SummedText, layer: int, segment: int) -> RoutingNull:
     }
 
 
-class _Drawn(NamedTuple):
+class _DrawnQuestions(NamedTuple):
     """Questions as they are drawn again and again in the bootstrap."""
 
     weights: Any
 
     @classmethod
-    def of(cls, questions: int) -> _Drawn:
+    def of(cls, questions: int) -> _DrawnQuestions:
         import numpy
 
         generator = numpy.random.default_rng(_SEED)
@@ -142,7 +142,7 @@ class _Measured:
         before, after, between = ([float(one[key][figure]) for key in keys] for one in lines)
         part = [two - one for one, two in zip(before, between, strict=True)]
         whole = [two - one for one, two in zip(before, after, strict=True)]
-        return _Drawn.of(len(keys)).share(part, whole)
+        return _DrawnQuestions.of(len(keys)).share(part, whole)
 
 
 def make_report(folder: StatesFolder, tasks: list[str], seconds: float) -> StatesProbe:
