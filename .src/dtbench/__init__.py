@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from dtbench.harness.frames.chains import chains_df
     from dtbench.harness.frames.find_runs import DtbenchWarning
     from dtbench.harness.frames.flips import flips_df
+    from dtbench.harness.frames.probes import probe_df
     from dtbench.harness.frames.runs import runs_df
     from dtbench.harness.frames.samples import samples_df, samples_table
     from dtbench.harness.frames.summaries import summary_df
@@ -78,6 +79,7 @@ _PUBLIC = {
     "harness.frames.chains": ("chains_df",),
     "harness.frames.find_runs": ("DtbenchWarning",),
     "harness.frames.flips": ("flips_df",),
+    "harness.frames.probes": ("probe_df",),
     "harness.frames.runs": ("runs_df",),
     "harness.frames.samples": ("samples_df", "samples_table"),
     "harness.frames.summaries": ("summary_df",),
@@ -136,6 +138,7 @@ __all__ = [
     "make_scorer",
     "paper_table",
     "plot_runs",
+    "probe_df",
     "report",
     "run",
     "run_async",

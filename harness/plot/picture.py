@@ -20,7 +20,8 @@ from dtbench.harness.plot.pictures_of_runs import (
     draw_lengths,
     group_height,
 )
-from dtbench.harness.plot.request import PlotOptions
+from dtbench.harness.plot.probe_pictures import draw_probe
+from dtbench.harness.plot.request import PROBES, PlotOptions
 from dtbench.harness.plot.training_curves import draw_metric, metric_curves
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_labels import model_label, run_labels
@@ -43,7 +44,7 @@ _DRAW: Mapping[str, Callable[[Axes, Panel], None]] = {
 
 def plot_runs(runs: Runs, **options: Any) -> Figure:
     """Draw some runs; the options are the fields of PlotOptions, such as kind, by and labels."""
-    if options.get("kind") == "training":
+    if options.get("kind") in {"training", *PROBES}:
         several = [runs] if isinstance(runs, str | os.PathLike) else runs
         paths = [Path(os.fspath(one)) for one in several]  # type: ignore[union-attr,arg-type]
     else:
@@ -54,6 +55,8 @@ def plot_runs(runs: Runs, **options: Any) -> Figure:
 def draw_picture(options: PlotOptions) -> Figure:
     """Draw the picture that the options ask for."""
     with own_style():
+        if options.kind in PROBES:
+            return draw_probe(options.kind, options.runs[0])
         return _draw_training(options) if options.kind == "training" else _draw_runs(options)
 
 

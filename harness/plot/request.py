@@ -18,7 +18,12 @@ KINDS = {
     "calibration": "how far the confidence of forced answers can be believed",
     "training": "the curves of a training",
     "history": "the runs of many nights by date, with the gate's verdicts",
+    "weights": "what a training changed in the weights, by layer, kind and expert",
+    "states": "how far states drifted by layer, and what weights of B do in A",
+    "lens": "what each layer says of words and answers, and where hearing ends",
 }
+PROBES = ("weights", "states", "lens")
+"""The kinds that draw what `dtbench probe` wrote into a folder."""
 FORMATS = ("svg", "png", "pdf")
 
 
@@ -30,7 +35,8 @@ class PlotOptions:
         Sequence[Path],
         Argument(
             "RUN...",
-            "Run folders; for --kind training that of a training, for budget and history also a folder of runs.",
+            "Run folders; for --kind training that of a training, for weights, states and lens that of a probe, "
+            "for budget and history also a folder of runs.",
             values="runs",
         ),
     ] = ()
@@ -84,6 +90,8 @@ class PlotOptions:
             raise UserError(f"--kind {self.kind}: unknown. {did_you_mean(self.kind, KINDS)}")
         if self.score not in {"official", "strict"}:
             raise UserError(f"--score {self.score}: unknown. {did_you_mean(self.score, ('official', 'strict'))}")
+        if self.kind in PROBES and len(self.runs) > 1:
+            raise UserError(f"{self.runs[1]}: --kind {self.kind} draws one folder of a probe: leave the other out.")
         for flag, given, kind in (
             ("--by", self.by, "groups"),
             ("--metric", self.metrics, "training"),
