@@ -50,7 +50,8 @@ def test_weights_have_the_null_of_the_optimiser_and_a_map_of_experts(folder: Pat
         "router": ([1, 2], [1e-5, 4e-5]),
         "steps without a direction": ([1, 2], [3e-5, 3e-5]),
     }
-    shown: Any = experts.images[0].get_array()
+    images: Any = experts.images
+    shown = images[0].get_array()
     assert shown.filled(-1).tolist() == [EXPERTS[0], [EXPERTS[1][0], -1]]
     assert [text.get_text() for text in experts.get_yticklabels()] == ["1", "2"]
     assert (experts.get_xlabel(), experts.get_ylabel()) == ("Expert", "Layer")
