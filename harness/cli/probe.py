@@ -99,7 +99,8 @@ def _reporter() -> Callable[[ProbeProgress], None]:
             return
         shown = now
         left = (now - began) * (progress.total - progress.done) / progress.done
-        print_note(f"{progress.done / 1e9:.1f} of {progress.total / 1e9:.1f} GB read, about {left:.0f} s left")
+        share = f"{progress.done / progress.total:.0%} of {progress.total / 1e9:.2g} GB"
+        print_note(f"{share} read, about {left:.0f} s left")
         sys.stderr.flush()
 
     return report

@@ -9,12 +9,12 @@ from dtbench.harness.cli.terminal import print_line
 from dtbench.harness.store.weight_probe_types import WeightDirection, WeightFigures, WeightProbe, WeightStage
 
 _LABEL, _NO = 18, "-"
-_TITLES = ("", "size", "changed", "steps", "rms", "relative", "coh.", "rank", "")
+_TITLES = ("", "size", "chg.", "steps", "rms", "rel.", "coh.", "rank", "")
 _COLUMNS = (
-    "changed: share of elements whose stored value differs; steps: of bfloat16, as many as half of those that moved or "
-    "more; rms: of the change of an element; relative: to the size of the weights, which says more of their scale than "
-    "of the training; coh.: coherence, rms in what learning rate and steps can move at most; rank: effective rank of "
-    "the change / that of noise"
+    "chg.: share of elements whose stored value differs; steps: of bfloat16, as many as half of those that moved or "
+    "more; rms: of the change of an element; rel.: relative to the size of the weights, which says more of their scale "
+    "than of the training; coh.: coherence, rms in what learning rate and steps can move at most; rank: effective rank "
+    "of the change / that of noise"
 )
 _GROUPS = 10
 """Groups by layer and kind that are shown."""
@@ -76,21 +76,21 @@ def _print_routers(stage: WeightStage) -> None:
     rows = [
         (
             f"layer {one['layer']}",
-            _small(one["router_relative"]),
-            _small(one["experts_relative"]),
+            _percent(one["router_relative"]),
+            _percent(one["experts_relative"]),
             _times(one["ratio"]),
             _times(one["rms_ratio"]),
         )
         for one in routers
     ]
-    print_rows(("", "router", "experts", "relative", "rms"), rows)
+    print_rows(("relative change", "router", "experts", "ratio", "of rms"), rows)
 
 
 def _print_directions(directions: Sequence[WeightDirection]) -> None:
     rows = [
         (one["name"], _count(one["elements"]), _signed(one["cosine"]), f"{one['chance']:.4f}", _share(one["kept"]))
         for one in directions
-        if one["layer"] is None
+        if one["part"] is None
     ]
     print_line("second change beside the first: 1 goes on in its direction, 0 turns aside, -1 undoes it")
     print_rows(("", "size", "cosine", "by chance", "kept"), rows)
@@ -98,13 +98,13 @@ def _print_directions(directions: Sequence[WeightDirection]) -> None:
 
 def _row(one: WeightFigures) -> Sequence[str]:
     return (
-        one["name"],
+        one["name"].replace("layer ", "L"),
         _count(one["elements"]),
-        f"{one['changed']:.1%}",
+        f"{one['changed']:.0%}",
         str(one["usual_steps"]),
         _small(one["rms"]),
-        _small(one["relative"]),
-        _NO if one["coherence"] is None else f"{one['coherence']:.3f}",
+        _percent(one["relative"]),
+        _NO if one["coherence"] is None else f"{one['coherence']:.2f}",
         _NO if one["rank"] is None else f"{one['rank']:.0f}/{one['noise_rank']:.0f}",
         one["verdict"],
     )
@@ -123,7 +123,11 @@ def _count(number: int) -> str:
 
 
 def _small(value: float | None) -> str:
-    return _NO if value is None else "0" if not value else f"{value:.1e}"
+    return _NO if value is None else "0" if not value else f"{value:.1e}".replace("e-0", "e-")
+
+
+def _percent(value: float | None) -> str:
+    return _NO if value is None else f"{value:.2g}" if value >= 10 else f"{100 * value:.2g}%"
 
 
 def _times(value: float | None) -> str:

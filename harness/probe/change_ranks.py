@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 EXACT = 256
 """Up to this many rows or columns the values come from the whole product of the matrix with itself."""
+POWERS = 60
+"""Rounds of power iteration for the largest of them; of noise it is then short by a hundredth at most."""
 DIRECTIONS, ROUNDS, TRIALS = 8, 3, 4
 """Of a larger matrix: values that randomised iteration finds, its rounds, and vectors that sum up the others."""
 
@@ -57,10 +59,10 @@ def _moments(matrix: NDArray[np.float32]) -> tuple[float, float, float]:
     """Return the sums of the second and fourth powers of the singular values, and the square of the largest."""
     import numpy as np
 
-    second = float(np.vdot(matrix, matrix.astype(np.float64)))
+    second = float(np.square(matrix, dtype=np.float64).sum())
     if matrix.shape[0] <= EXACT:
-        squares = np.linalg.eigvalsh((matrix @ matrix.T).astype(np.float64))
-        return second, float(np.square(squares).sum()), float(squares[-1])
+        product = (matrix @ matrix.T).astype(np.float64)
+        return second, float(np.square(product).sum()), _largest(product)
     draw = np.random.default_rng(0)
     basis = _random(draw, matrix.shape[0], DIRECTIONS)
     for _ in range(ROUNDS):
@@ -73,6 +75,17 @@ def _moments(matrix: NDArray[np.float32]) -> tuple[float, float, float]:
     rest -= basis @ (basis.T @ rest)
     others = float(np.square(rest.astype(np.float64)).sum()) / TRIALS
     return second, float(np.square(squares).sum()) + others, float(squares[0])
+
+
+def _largest(product: NDArray[np.float64]) -> float:
+    """Return the largest eigenvalue of a matrix that is a product with itself, by power iteration."""
+    import numpy as np
+
+    vector = product[:, int(product.diagonal().argmax())]
+    for _ in range(POWERS):
+        vector = product @ vector
+        vector = vector / np.sqrt(np.square(vector).sum())
+    return float(vector @ product @ vector)
 
 
 def _random(draw: np.random.Generator, rows: int, columns: int) -> NDArray[np.float32]:

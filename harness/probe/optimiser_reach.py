@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from dtbench.harness.core.errors import UserError
+from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.weight_probe_types import OptimiserReach
 from dtbench.models.checkpoints.checkpoint import resolve_checkpoint
 from dtbench.training.engines.metrics import read_steps
@@ -38,7 +41,7 @@ def reach_between(before: Path, after: Path) -> OptimiserReach | None:
     first = _place_of(before)
     if first is not None and first.layout.root == last.layout.root and first.stage in names:
         begin, done = names.index(first.stage), first.steps or _exported_steps(recipe, first.layout, first.stage)
-    elif _is_base(recipe, before):
+    elif _is_base(recipe, last.layout, before):
         begin, done = 0, 0
     else:
         return None
@@ -83,13 +86,19 @@ def _exported_steps(recipe: Recipe, layout: Layout, stage: str) -> int | None:
     return None if best is None else best.step
 
 
-def _is_base(recipe: Recipe, folder: Path) -> bool:
-    checkpoint = resolve_checkpoint(recipe.model, ask=False)
-    if checkpoint is None:
+def _is_base(recipe: Recipe, layout: Layout, folder: Path) -> bool:
+    """Return whether a training began with this folder: by its place, or by the content that was evaluated first."""
+    if f"models--{recipe.model.replace('/', '--')}" in folder.parts:
+        return True
+    with contextlib.suppress(UserError):  # the folder that it began with may have moved
+        checkpoint = resolve_checkpoint(recipe.model, ask=False)
+        if checkpoint is not None and Path(checkpoint.source).resolve() == folder.resolve():
+            return True
+    if not (layout.base_eval / "run.json").is_file() or not (folder / "config.json").is_file():
         return False
-    if checkpoint.is_local:
-        return Path(checkpoint.source).resolve() == folder.resolve()
-    return f"models--{checkpoint.source.replace('/', '--')}" in folder.parts
+    content = StoredRun.open(layout.base_eval).info["model"].get("content")
+    here = resolve_checkpoint(str(folder), ask=False)
+    return content is not None and here is not None and here.content_hash() == content
 
 
 def _rates(layout: Layout, recipe: Recipe, stage: StageRecipe) -> Sequence[float]:
