@@ -9,7 +9,7 @@ NEIGHBOURS_SETUP := pyproject.toml $(addprefix tests/setup/,environment.py insta
 
 DOCS_SETUP := pyproject.toml $(addprefix tests/setup/,environment.py installer.py docs-constraints.in docs-constraints.txt)
 
-.PHONY: demo quick coverage test check lint bench architectures whole faults mutants probe-30b train-nodes proof audit licences sbom release-check vllm browser train-env neighbours docs clean
+.PHONY: demo quick coverage test check lint bench architectures whole faults mutants probe-30b train-nodes claims audit licences sbom release-check vllm browser train-env neighbours docs clean
 
 demo: .venv/.demo  ## the model in the box answers the benchmark in the box, anew each time
 	@rm -rf results/runs/demo-local results/runs/demo-vllm
@@ -61,17 +61,10 @@ COUNT := 60
 mutants: .venv/.dev  ## COUNT changes of the core that break it, drawn with DTBENCH_SEED, and the share that the tests catch; an hour or two, and it goes on where it was stopped
 	$(BIN)/python tests/mutants/mutate.py --count $(COUNT)
 
-# One run is whole before others take over what would come out the same; what is done is not done again.
-PROOF := results/runs/proof
-proof: .venv/.demo train-env  ## the proof in miniature: three seeds, every arm, one table; hours on two cores, and it goes on where it was stopped
-	$(BIN)/dtbench train mini --seed 0 --out $(PROOF)/0
-	@set -e; for seed in 1 2; do \
-	  $(BIN)/dtbench train mini --seed $$seed --out $(PROOF)/$$seed --reuse $(PROOF)/0; \
-	done; \
-	for arm in long-stage-1 hybrid accuracy-only format-accuracy; do for seed in 0 1 2; do \
-	  $(BIN)/dtbench train mini --arm $$arm --seed $$seed --out $(PROOF)/$$arm-$$seed --reuse $(PROOF)/$$seed; \
-	done; done
-	$(BIN)/python tests/proof/prove.py $(PROOF)/*
+# make claims CLAIMS="mini-hop --until 18:30": a sitting; the next one goes on. Finished arms are in training/claims/results.
+CLAIMS :=
+claims: .venv/.demo train-env  ## put the recipes' claims to the test: every arm, every seed, each claim with its verdict; four hours on two cores, over as many sittings as you like
+	$(BIN)/python -m dtbench.training.claims $(CLAIMS)
 
 PICTURES := results/runs/pictures
 pictures: .venv/.demo  ## README's picture, made anew: the model in the box with its clips, and with those of other questions; minutes

@@ -11,6 +11,7 @@ from typing import Any
 
 from dtbench.harness.store import (
     acoustic_types,
+    claim_types,
     comparison_types,
     faithful_types,
     judged_types,
@@ -47,6 +48,8 @@ KINDS: dict[str, tuple[Any, ...]] = {
     "picture": (table_types.WrittenPicture,),
     "measures": (measure_types.ModelMeasures,),
     "subset": (subset_types.QuestionSubset,),
+    "trained": (claim_types.TrainedResult,),
+    "claims": (list[claim_types.ClaimResult],),
     "probe-weights": (weight_probe_types.WeightProbe,),
     "probe-lens": (lens_probe_types.LensFigures, lens_probe_types.LensReading),
     "probe-states": (states_probe_types.StatesProbe,),
@@ -75,7 +78,7 @@ def _field_docs() -> dict[str, dict[str, str]]:
     """Type -> field -> the text under it in the source, inherited ones too."""
     docs: dict[str, dict[str, str]] = {}
     modules = (acoustic_types, comparison_types, paper_types, question_types, share_types, summary_types, table_types)
-    later = (faithful_types, measure_types, robustness_types, subset_types)
+    later = (claim_types, faithful_types, measure_types, robustness_types, subset_types)
     probes = (lens_probe_types, states_probe_types, weight_probe_types)
     for module in (types, *later, *probes, *modules):
         for node in ast.parse(inspect.getsource(module)).body:

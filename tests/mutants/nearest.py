@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-SLOW = ("engines", "browser", "neighbours", "bench", "proof", "setup", "mutants")
+SLOW = ("engines", "browser", "neighbours", "bench", "setup", "mutants")
 """Folders whose tests are never asked: they need what a plain checkout has not, or have nothing to do with the core."""
 MOST_RELATED = 10
 

@@ -143,10 +143,10 @@ def measure_records(records: Iterable[Record], task: str, template: Template) ->
     """Measure answers to a task whose form is that of a training."""
     found = task_registry.get_task(task)
     items = task_items(task) if checks_chains(found) else {}
-    return run_measures(measured_answers(records, found, items, _formed_chain(template)))
+    return run_measures(measured_answers(records, found, items, formed_chain(template)))
 
 
-def _formed_chain(template: Template) -> ReadChain:
+def formed_chain(template: Template) -> ReadChain:
     """Return what reads a completion: its chain in whatever form, and whether it fits the template to the letter."""
 
     def read(text: str) -> ChainReading:

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from trainings import QUESTIONS, Skill, ask, write_base, write_training
+
+from dtbench.harness.core.errors import DataError
+from dtbench.harness.score.measures import MeasuredAnswer
+from dtbench.harness.stats.paired_tests import Bounds
+from dtbench.harness.store.claim_types import ClaimResult, TrainedResult
+from dtbench.training.claims.columns import (
+    answer_columns,
+    measured_row,
+    pack_bits,
+    pack_counts,
+    unpack_bits,
+    unpack_counts,
+)
+from dtbench.training.claims.digests import arm_digests
+from dtbench.training.claims.plan import Experiment, common_stages, in_order, plan_experiment, sources
+from dtbench.training.claims.results import read_result, trained_result, write_result
+from dtbench.training.claims.table import claim_line, report_lines
+from dtbench.training.claims.verdicts import claim_results, verdict_of
+from dtbench.training.recipe.recipe import RECIPES, load_claims
+
+SEEDS = 3
+PROMPTS = """[evaluation.base_prompts]
+how = "{question}\\n{options}\\nwrite how ."
+listen = "{question}\\n{options}\\nlisten ."
+
+[[stage]]"""
+CLAIM = """
+[[claim]]
+name = "{name}"
+text = "Claim {name}."
+between = {between}
+at_least = 0.1
+seeds = 3
+questions = {questions}
+primary = {primary}
+"""
+
+
+def recipe_file(folder: Path, questions: int = QUESTIONS) -> str:
+    """The recipe mini with two prompts for the base, and claims of its own."""
+    text = (RECIPES / "mini.toml").read_text().partition("[[claim]]")[0]
+    before, _, rest = text.partition("[evaluation.base_prompts]")
+    between: Mapping[str, tuple[Sequence[str], bool]] = {
+        "over-base": (["hybrid", "base"], False),
+        "over-answers": (["hybrid", "accuracy-only"], True),
+        "over-form": (["hybrid", "format-accuracy"], False),
+    }
+    claims = [
+        CLAIM.format(name=name, between=json.dumps(sides), questions=questions, primary=json.dumps(primary))
+        for name, (sides, primary) in between.items()
+    ]
+    path = folder / "own.toml"
+    path.write_text("".join([before, PROMPTS, rest.partition("[[stage]]")[2], *claims]))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def experiment(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
+    """Made-up trainings: hybrid does well, accuracy-only badly, and format-accuracy as hybrid does."""
+    folder = tmp_path_factory.mktemp("claims")
+    found = plan_experiment(recipe_file(folder), folder / "out")
+    write_base(found.base.layout.root, found.base.recipe)
+    skills = {
+        "hybrid": Skill(0.9, "full"),
+        "accuracy-only": Skill(0.5, "answer"),
+        "format-accuracy": Skill(0.9, "full"),
+    }
+    for (arm, _), one in found.trainings.items():
+        one.layout.root.parent.mkdir(parents=True, exist_ok=True)
+        write_training(one.layout.root, one.recipe, found.base.layout.root, skills[arm])
+    return found
+
+
+@pytest.fixture(scope="module")
+def kept(experiment: Experiment) -> Mapping[Path, TrainedResult]:
+    """What is kept of them."""
+    everything = [experiment.base, *experiment.trainings.values()]
+    return {one.layout.root: trained_result(one, 60.0, 1) for one in everything}
+
+
+def by_name(results: Sequence[ClaimResult]) -> Mapping[str, ClaimResult]:
+    return {one["name"]: one for one in results}
+
+
+def test_a_claim_is_met_refuted_or_undecided_by_its_interval() -> None:
+    assert verdict_of(Bounds(0.12, 0.01, 0.2), 0.1) == "met"
+    assert verdict_of(Bounds(0.12, -0.01, 0.2), 0.1) == "undecided"
+    assert verdict_of(Bounds(0.05, 0.01, 0.2), 0.1) == "undecided"
+    assert verdict_of(Bounds(0.05, 0.01, 0.09), 0.1) == "refuted"
+    assert verdict_of(Bounds(-0.2, -0.3, -0.1), 0.1) == "refuted"
+
+
+def test_trainings_are_read_as_verdicts_with_the_difference_of_each_seed(
+    experiment: Experiment, kept: Mapping[Path, TrainedResult]
+) -> None:
+    results = claim_results(experiment, kept)
+    assert [one["name"] for one in results] == ["over-answers", "over-base", "over-form"]
+    found = by_name(results)
+    assert {name: one["verdict"] for name, one in found.items()} == {
+        "over-answers": "met",
+        "over-base": "met",
+        "over-form": "refuted" if (found["over-form"]["high"] or 0) < 0.1 else "undecided",
+    }
+    first = found["over-answers"]
+    rights = [
+        [kept[experiment.trainings[arm, seed].layout.root]["runs"][0]["measures"] for seed in range(SEEDS)]
+        for arm in ("hybrid", "accuracy-only")
+    ]
+    gaps = [(a or {})["accuracy"] - (b or {})["accuracy"] for a, b in zip(*rights, strict=True)]
+    assert first["by_seed"] == pytest.approx(gaps, abs=1e-4)
+    assert first["difference"] == pytest.approx(sum(gaps) / SEEDS, abs=1e-4)
+    assert claim_line(first).startswith("met: own: Claim over-answers. +")
+
+
+def test_nothing_is_decided_while_seeds_or_questions_are_missing(
+    experiment: Experiment, kept: Mapping[Path, TrainedResult], tmp_path: Path
+) -> None:
+    lost = experiment.trainings["hybrid", 1].layout.root
+    found = by_name(claim_results(experiment, {root: one for root, one in kept.items() if root != lost}))
+    assert {(one["verdict"], one["why"]) for one in found.values()} == {("undecided", "hybrid: 2 of 3 seeds")}
+    assert found["over-answers"]["seeds"] == [0, 2]
+    assert found["over-answers"]["difference"] is not None
+    more = load_claims(recipe_file(tmp_path, QUESTIONS + 1))
+    stricter = claim_results(experiment._replace(claimed=more), kept)
+    assert {(one["verdict"], one["why"]) for one in stricter} == {
+        ("undecided", f"{QUESTIONS} questions were asked, {QUESTIONS + 1} are wanted")
+    }
+
+
+def test_a_result_fits_until_settings_or_its_file_change(experiment: Experiment, tmp_path: Path) -> None:
+    one = experiment.trainings["hybrid", 0]
+    path = write_result(tmp_path, one, trained_result(one, 1.0, 1))
+    assert path == tmp_path / "own" / "hybrid-0.json"
+    assert read_result(tmp_path, one) == trained_result(one, 1.0, 1) | {"made": json.loads(path.read_text())["made"]}
+    other = dataclasses.replace(one.recipe, training=dataclasses.replace(one.recipe.training, beta=0.5))
+    assert read_result(tmp_path, one._replace(digests=arm_digests(other))) is None
+    louder = dataclasses.replace(one.recipe, title="other", machines=dataclasses.replace(one.recipe.machines, port=1))
+    assert arm_digests(louder) == one.digests
+    path.write_text("{")
+    with pytest.raises(DataError, match=r"hybrid-0\.json: not the result of a training"):
+        read_result(tmp_path, one)
+
+
+def test_an_arm_of_two_stages_and_3000_questions_is_kept_in_less_than_20_kilobytes() -> None:
+    chance = random.Random(0)
+    answers = [
+        MeasuredAnswer(
+            right=chance.random() < 0.7,
+            words=max(0, round(chance.gauss(30, 6))),
+            formed=chance.random() < 0.97,
+            cut=chance.random() < 0.02,
+            criteria=[chance.random() < 0.8 for _ in range(5)],
+            groups={},
+        )
+        for _ in range(3000)
+    ]
+    columns = answer_columns(answers)
+    assert len(json.dumps(columns)) < 6_000
+    assert 2 * len(json.dumps(columns)) + 2 * 3000 / 4 < 14_000  # what else a result has takes less than 6 KB
+
+
+def test_columns_say_what_was_packed_and_refuse_what_is_damaged() -> None:
+    bits, numbers = [True, False, True, True, False], [0, 3, 255, 7]
+    assert unpack_bits(pack_bits(bits), 5) == bits
+    assert pack_bits(bits) == "b0"
+    assert unpack_counts(pack_counts([*numbers[:2], 300, 7]), 4) == numbers
+    for damaged in ("zz", pack_counts(numbers)[:-6]):
+        with pytest.raises(DataError):
+            unpack_counts(damaged, 4)
+    with pytest.raises(DataError, match="8 bits, 12 are expected"):
+        unpack_bits("b0", 12)
+
+
+def test_measures_are_those_of_the_answers_that_count(experiment: Experiment) -> None:
+    answers = [
+        MeasuredAnswer(True, 5, True, False, [True] * 5, {}),
+        MeasuredAnswer(True, 0, False, False, [True, False, False, False, False], {}),
+        MeasuredAnswer(False, 3, True, True, [True] * 5, {}),
+    ]
+    columns = answer_columns(answers, followed=[2, 0, 1])
+    run = {**trained_result(experiment.trainings["hybrid", 0], 1, 1)["runs"][0], "asked": 3, "columns": columns}
+    expected = {
+        "accuracy": 2 / 3,
+        "criteria": 3.0,
+        "lucky_rate": 0.5,
+        "formed": 2 / 3,
+        "words": 4.0,
+        "empty_rate": 1 / 3,
+        "cut_rate": 1 / 3,
+        "follow_rate": 0.5,
+    }
+    for measure, value in expected.items():
+        row = measured_row(run, measure)  # type: ignore[arg-type]
+        assert row is not None
+        assert row[0].sum() / row[1].sum() == pytest.approx(value), measure
+
+
+def test_the_table_has_a_row_for_each_prompt_and_arm_and_every_claim(
+    experiment: Experiment, kept: Mapping[Path, TrainedResult]
+) -> None:
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in report_lines(experiment, kept) if line]
+    named = {row[0]: row for row in reversed(rows)}
+    assert {"base", "base, as-trained", "base, how", "base, listen"} <= named.keys()
+    assert named["hybrid"][1] == "3"
+    assert named["hybrid"][2].startswith(("8", "9"))
+    assert any(row[0].startswith("**Claim over-answers.**") and row[1] == "met" for row in rows)
+
+
+def test_arms_that_decide_come_first_and_seeds_outermost(experiment: Experiment) -> None:
+    order = [(one.arm, one.recipe.seed) for one in in_order([experiment])]
+    decide = [(arm, seed) for seed in range(SEEDS) for arm in ("hybrid", "accuracy-only")]
+    assert order == [*decide, *(("format-accuracy", seed) for seed in range(SEEDS))]
+
+
+def test_a_stage_is_taken_over_from_an_arm_of_the_same_seed_that_begins_with_it(tmp_path: Path) -> None:
+    found = plan_experiment("mini", tmp_path)
+    own, hybrid = found.trainings["recipe", 1], found.trainings["hybrid", 1]
+    assert common_stages(own.recipe, hybrid.recipe) == 1
+    assert common_stages(own.recipe, found.trainings["hybrid", 0].recipe) == 0
+    assert common_stages(own.recipe, found.trainings["accuracy-only", 1].recipe) == 0
+    assert [one.arm for one in sources(own, found)] == ["long-stage-1", "hybrid", "base"]
+    assert [one.arm for one in sources(found.trainings["accuracy-only", 1], found)] == ["base"]
+
+
+def test_answers_to_other_questions_than_the_first_are_refused(experiment: Experiment, tmp_path: Path) -> None:
+    one = experiment.trainings["hybrid", 2]
+    other = one._replace(layout=type(one.layout)(tmp_path / "other"))
+    ask(other.layout.stage("stage-1").eval, Skill(0.5))
+    lines = next(other.layout.stage("stage-1").eval.glob("**/*.jsonl"))
+    rest = lines.read_text().splitlines(keepends=True)[1:]
+    lines.write_text("".join(rest))
+    with pytest.raises(DataError, match="not those to the first questions of mini"):
+        trained_result(other, 1.0, 1)
