@@ -27,14 +27,16 @@ def test_the_commands_and_the_python_of_the_page_work_as_shown(tmp_path: Path) -
     assert (tmp_path / "groups.pdf").read_bytes().startswith(b"%PDF")
 
 
-def test_the_picture_of_the_readme_is_one_that_the_makefile_makes() -> None:
+def test_the_pictures_of_the_documentation_are_those_that_the_makefile_makes() -> None:
     picture = (ROOT / "docs" / "pictures" / "mini.svg").read_text(encoding="utf-8")
     made = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\npictures:")[2].partition("\n\n")[0]
     labels = re.findall(r'--label (?:"([^"]+)"|(\w+))', made)
     shown = re.findall(r"<text[^>]*>([^<]+)</text>", picture)
     assert {quoted or word for quoted, word in labels} | {"guessing", "Avg", "Official accuracy (%)"} <= {*shown}
     assert "docs/pictures/mini.svg" in made
-    assert "](docs/pictures/mini.svg)" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "](pictures/mini.svg)" in (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    pictures = {path.name for path in (ROOT / "docs" / "pictures").iterdir()}
+    assert pictures == set(re.findall(r"docs/pictures/([\w.-]+)", made))
 
 
 def test_the_page_names_every_kind_of_picture() -> None:

@@ -14,7 +14,7 @@ from dtbench.harness.extract.answer import LEVELS
 from dtbench.harness.stats.intervals import wilson
 from dtbench.harness.stats.power import minimum_detectable
 
-WALKED = ("quick-start", "scores", "certainty", "training")
+WALKED = ("quick-start", "running", "scores", "certainty", "boards", "training")
 """Pages that are executed here; the others have tests of their own."""
 NEEDS = re.compile(r"\((all but [\w ]+ )?needs? |\((not )?run by tests")
 

@@ -253,9 +253,9 @@ def test_the_help_names_every_level(command: str) -> None:
     assert "stated, chosen, concluded, said or inferred" in told
 
 
-def test_the_readme_names_the_usual_threshold() -> None:
-    readme = Path(__file__).resolve().parents[3] / "README.md"
-    told = " ".join(readme.read_text().split())
+def test_the_page_of_scores_names_the_usual_threshold() -> None:
+    page = Path(__file__).resolve().parents[3] / "docs" / "scores.md"
+    told = " ".join(page.read_text().split())
     assert f"`--min-evidence LEVEL` decides what counts, `{DEFAULT_MIN_EVIDENCE}` where it is left out" in told
 
 
