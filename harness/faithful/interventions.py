@@ -130,7 +130,7 @@ def _of_one(one: _Answered, donor: _Answered | None) -> Iterator[_Change]:
         yield _Change("filler", layout.closed_with(layout.filler()), None)
         if donor is not None and donor.layout is not None:
             led = donor.choice if donor.choice in one.sample.choices else None
-            yield _Change("another chain", layout.closed_with(donor.layout.chain), led if led != one.choice else None)
+            yield _Change("other reasoning", layout.closed_with(donor.layout.chain), led if led != one.choice else None)
     if one.sample.clips:
         yield _Change(SHUFFLED, "", None)
 

@@ -14,7 +14,7 @@ from dtbench.harness.core.typed_settings import at_least
 
 INTERVENTION_NAMES = (
     *("control", "description", "step", "empty", "cut 25 %", "cut 50 %", "cut 75 %"),
-    *("filler", "another chain", "shuffled clips"),
+    *("filler", "other reasoning", "shuffled clips"),
 )
 """In the order of tables; a name's place is the number of its records."""
 
@@ -44,7 +44,7 @@ class FaithfulOptions:
         Option(
             "--model",
             "MODEL",
-            "What continues the chains: a checkpoint, a model's name or the URL of an endpoint.",
+            "What continues the reasoning: a checkpoint, a model's name or the URL of an endpoint.",
             panel=opts.ANSWERS,
             shown="the run's own",
             values="models",

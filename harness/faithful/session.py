@@ -170,7 +170,7 @@ class _Asking:
         settings = DispatchSettings(concurrency, job.again.request.long_clips, job.options.max_failed, retries)
         plan = job.again.plan
         self.dispatcher = Dispatcher(job.again.model, settings, plan.form.audio, self._pace, stereo=plan.keeps_channels)
-        self._breaker = CircuitBreaker(job.options.max_failed * len(job.asked), f"{self._task}: ", "changed chains")
+        self._breaker = CircuitBreaker(job.options.max_failed * len(job.asked), f"{self._task}: ", "changed answers")
 
     async def tried(self) -> _Asking:
         """Try the model with a plain question and with an answer that was begun; leave out what it refuses."""
@@ -238,8 +238,8 @@ def _finish(job: _Job, folder: RunFolder) -> FaithfulResult:
     notes = list(job.notes)
     if control is not None and control["accuracy"] < LEAST_CONTROL:
         notes.append(
-            f"the control keeps {control['correct']} of {control['n']} answers: the model continues its own chain to "
-            "another answer, so what the other rates say is uncertain"
+            f"the control keeps {control['correct']} of {control['n']} answers: the model continues its own "
+            "reasoning to another answer, so what the other rates say is uncertain"
         )
     summary: FaithfulSummary = {
         "run": str(job.run.path),

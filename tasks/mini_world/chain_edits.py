@@ -53,7 +53,7 @@ def edit_chain(item: Mapping[str, Any], chain: str) -> Sequence[ChainEdit]:
     solution = None if described is None else solve_described(item, described.sounds)
     if described is None or solution is None or solution.answer != read_conclusion(chain):
         return ()
-    rng = SeededRandom(f"{item['id']} chain edits")
+    rng = SeededRandom(f"{item['id']} edits")
     options = {*item["choices"]} - {solution.answer}
     ways = _ways(item, _changed(described.sounds), options) or _ways(item, _exchanged(described.sounds), options)
     if not ways:

@@ -61,7 +61,7 @@ def test_the_control_ends_where_the_edit_ends_and_says_what_the_model_said(run: 
 
 def test_the_chain_of_another_question_leads_to_another_option_where_there_is_such_a_chain(run: StoredTask) -> None:
     for one in changed(run).interventions:
-        if one.name == "another chain" and one.target is not None:
+        if one.name == "other reasoning" and one.target is not None:
             assert one.target in one.sample.choices
             assert one.target != one.kept
             assert one.begun.endswith(f"answer is {one.target} </think>")
@@ -81,14 +81,14 @@ def test_a_model_that_believes_its_chain_follows_every_edit_and_keeps_the_contro
     rates = measured(run, believe)
     assert rates["control"] == (None, 1.0, 0.0)
     assert rates["description"] == rates["step"] == (1.0, 0.0, 0.0)
-    assert rates["another chain"][0] == 1.0
+    assert rates["other reasoning"][0] == 1.0
     assert rates["empty"][1] < 0.6
 
 
 def test_a_model_that_has_made_up_its_mind_keeps_its_answer_whatever_the_chain_says(run: StoredTask) -> None:
     rates = measured(run, insist)
     assert rates["description"] == rates["step"] == (0.0, 1.0, 0.0)
-    assert {rates[name][1] for name in ("control", "empty", "cut 25 %", "filler", "another chain")} == {1.0}
+    assert {rates[name][1] for name in ("control", "empty", "cut 25 %", "filler", "other reasoning")} == {1.0}
 
 
 def test_a_rate_has_its_count_its_interval_and_its_groups(run: StoredTask) -> None:

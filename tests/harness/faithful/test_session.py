@@ -173,6 +173,6 @@ def test_another_repeat_than_the_run_has_is_refused() -> None:
 def test_the_table_has_a_line_for_each_change_and_says_what_the_columns_are() -> None:
     done, _ = faithful(continuing, "-M", "host=vllm")
     assert done.code == 0
-    for words in ("follow", "keep", "cut 75 %", "another chain", "shuffled clips", "difficulty", "docs/faithful.md"):
+    for words in ("follow", "keep", "cut 75 %", "other reasoning", "shuffled clips", "difficulty", "docs/faithful.md"):
         assert words in done.out
     assert max(map(len, done.out.splitlines())) <= 80 or "questions" in done.out
