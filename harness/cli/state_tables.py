@@ -28,20 +28,18 @@ def print_states(found: StatesProbe) -> None:
         print_line(line)
     drift = [row for row in found["drift"] if row["text"] == "b"]
     present = [name for name in _SEGMENTS if any(row["segment"] == name for row in drift)]
-    print_line("\nDrift at B's texts: 1 - cosine by layer and segment, what numerics alone do, 1 - CKA")
-    print_rows(("after layer", *present, "numerics", *(f"CKA {name}" for name in present)), _drift_rows(drift, present))
+    print_line("Drift at B's texts: 1 - cosine by segment, the most by numerics alone (null), the largest 1 - CKA")
+    print_rows(("layer", *present, "null", "CKA"), _drift_rows(drift, present))
     routing = [row for row in found["routing"] if row["text"] == "b"]
     if routing:
-        print_line(
-            "Routing at B's texts: tokens with other experts in %, the same by numerics, load and entropy in bits"
-        )
+        print_line("Routing at B's texts: tokens with other experts in %, the most by numerics (null), load, entropy")
         print_rows(
-            ("layer", *present, "numerics", *(f"load {name}" for name in present), "entropy A", "entropy B"),
+            ("layer", *present, "null", "load", "bits A", "bits B"),
             _routing_rows(routing, present),
         )
     if found["swaps"]:
         print_line("Parts of B put into A: the share in % of what all of B changes, with its 95 % interval")
-        titles = ("part", "layers", "B's texts", "B's answers", "accuracy", "in %", "log-prob a token")
+        titles = ("part", "layers", "B's texts", "B's answers", "accuracy", "in %", "log-prob")
         print_rows(titles, map(_swap_row, found["swaps"]))
 
 
@@ -57,9 +55,14 @@ def _notes(found: StatesProbe) -> Iterator[str]:
 def _drift_rows(rows: Iterable[DriftFigures], present: Sequence[str]) -> Iterator[Sequence[str]]:
     for layer, of_layer in _by_layer(rows).items():
         cosines = [_number(of_layer[name]["cosine"]) if name in of_layer else NONE for name in present]
-        ckas = [_number(of_layer[name]["cka"]) if name in of_layer else NONE for name in present]
+        ckas = [row["cka"] for row in of_layer.values() if row["cka"] is not None]
         null = [one["cosine"] for row in of_layer.values() for one in row.get("null", {}).values()]
-        yield ("input" if layer < 0 else str(layer), *cosines, _number(max(null, default=None)), *ckas)
+        yield (
+            "input" if layer < 0 else str(layer),
+            *cosines,
+            _number(max(null, default=None)),
+            _number(max(ckas, default=None)),
+        )
 
 
 def _by_layer(rows: Iterable[DriftFigures]) -> Mapping[int, Mapping[str, DriftFigures]]:
@@ -75,14 +78,14 @@ def _routing_rows(rows: Iterable[RoutingFigures], present: Sequence[str]) -> Ite
         by_layer.setdefault(row["layer"], {})[row["segment"]] = row
     for layer, own in by_layer.items():
         changed = [percent(own[name]["changed"]) if name in own else NONE for name in present]
-        loads = [_number(own[name]["load_divergence"]) if name in own else NONE for name in present]
+        loads = [row["load_divergence"] for row in own.values() if row["load_divergence"] is not None]
         null = [one["changed"] for row in own.values() for one in row.get("null", {}).values()]
         tokens = sum(row["tokens"] for row in own.values())
         entropies = [
             _number(sum(row[name] * row["tokens"] for row in own.values()) / tokens)
             for name in ("entropy_a", "entropy_b")
         ]
-        yield (str(layer), *changed, percent(max(null, default=None)), *loads, *entropies)
+        yield (str(layer), *changed, percent(max(null, default=None)), _number(max(loads, default=None)), *entropies)
 
 
 def _swap_row(row: SwapFigures) -> Sequence[str]:
