@@ -37,8 +37,11 @@ lint: .venv/.dev
 	$(BIN)/mypy tests
 	$(BIN)/lint-imports
 
-bench: .venv/.dev  ## how long things take
-	$(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' --quiet --capture=no
+FIGURES := .bench.jsonl
+bench: .venv/.dev  ## how long things take, and docs/benchmarks.md anew; an hour, on a machine with nothing else to do
+	@rm -f $(FIGURES)
+	DTBENCH_BENCH_FIGURES=$(CURDIR)/$(FIGURES) DTBENCH_BENCH_LMMS=1 $(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' --quiet --capture=no
+	$(BIN)/python tests/support/bench_page.py $(FIGURES) docs/benchmarks.md
 
 architectures: vllm  ## a tiny checkpoint of every architecture through vLLM and transformers, and a table of what was equal
 	DTBENCH_WHOLE=1 $(BIN)/python -m pytest --quiet tests/engines/test_architectures.py tests/engines/test_adapters.py
@@ -103,7 +106,7 @@ docs: .venv-docs/.docs  ## the site of docs/ into build/site, its reference made
 	@echo "$(SITE)/index.html"
 
 clean:  ## build outputs and caches; the environment stays
-	rm -rf .demo.txt .faults.jsonl .mutants build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* *.egg-info .src/*.egg-info
+	rm -rf .bench.jsonl .demo.txt .faults.jsonl .mutants build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* *.egg-info .src/*.egg-info
 	find harness models results tasks tests training .src -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/.dev: $(SETUP)

@@ -42,8 +42,9 @@ def test_what_a_bench_names_in_the_repository_is_there(file: Path) -> None:
 
 
 def test_the_makefile_and_the_benches_agree_on_how_they_are_called() -> None:
-    (recipe,) = re.findall(r"^bench:.*\n\t(.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    (recipe,) = re.findall(r"^bench:.*\n((?:\t.+\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert "pytest tests/bench -o python_files='bench_*.py'" in recipe
+    assert recipe.endswith("tests/support/bench_page.py $(FIGURES) docs/benchmarks.md\n")
 
 
 @pytest.mark.parametrize("name", PEERS)

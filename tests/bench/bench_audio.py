@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy
 import pytest
 import soundfile
+from bench_page import note
 
 from dtbench.harness.audio.prepare import PreparedAudio, prepare_audio
 
@@ -41,6 +42,7 @@ def test_a_thousand_stereo_clips_beside_librosa(tmp_path: Path) -> None:
     }
     print(f"\n{CLIPS} clips of {SECONDS} s, {RATE} Hz stereo, to 16000 Hz mono{'seconds':>10}{'ms a clip':>11}")
     for who, seconds in measured.items():
+        note(f"Clips of {SECONDS} s from {RATE} Hz stereo to 16 kHz mono: seconds", who, seconds)
         print(f"{who:<52}{seconds:>10.2f}{seconds / CLIPS * 1000:>11.2f}")
 
 

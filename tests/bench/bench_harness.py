@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from bench_page import note
 from called_birds import TASK, calls, write_birds
 from command import COMMAND
 from measured import Cost, measured
@@ -76,6 +77,9 @@ def test_dtbench_run_beside_a_bare_client(url: str, tmp_path: Path) -> None:
     ours_least, bare_least = min(cost.wall for cost in ours), min(cost.wall for cost in bare)
     without = (ours_least - start.wall) / bare_least
     whole = ours_least / bare_least
+    part = f"{REQUESTS} questions to a vLLM server, {IN_FLIGHT} in flight: seconds"
+    note(part, "dtbench run, whole process", ours_least)
+    note(part, "a bare client with bodies that were prepared", bare_least)
     print(f"ratio of the least: {whole:.3f} whole, {without:.3f} less the run of one question (the bar is 1.05)")
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from bench_page import note
 from chat_server import chatting_elsewhere
 from contenders import DTBENCH, Contender, in_turn, installed, lines, print_table, zipped_samples
 from peer_environments import PEERS
@@ -67,6 +68,7 @@ def _print_difference(form: str, few: list[Contender], many: list[Contender]) ->
             continue
         each = 1000 * (more.cost.cpu - less.cost.cpu) / (MANY - FEW)
         ours = ours or each
+        note(f"A further question over HTTP, {form}: CPU", more.title.rpartition(" ")[0], each)
         print(f"{more.title:<32}{each:>8.2f} ms{each / ours:>7.1f}")
 
 

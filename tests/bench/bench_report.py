@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from bench_page import note
 from browser import DESK, Browser, browsing
 from browsers import installed, why_not
 from command import call
@@ -69,6 +70,7 @@ def test_five_thousand_questions_open_and_filter_without_delay(runs: list[Path],
         browser.run("new Promise(done => setTimeout(done, 3000))")  # what is done while nobody waits
         filters = {name: [_timed(browser, script) for _ in range(TIMES)] for name, script in FILTERS.items()}
         searches = {words: _searched(browser, words) for words in ("bright click", "nowhere to be found")}
+    note("A report of many runs, a run: seconds", f"{count} runs", made / count)
     print(f"\n{count} runs: made in {made:.1f} s, {page.stat().st_size / 1e6:.1f} MB")
     print(f"milliseconds, best of {TIMES}: seen, worked")
     shown = {"first paint": [one.paint for one in opened], "samples there": [one.ready for one in opened], **filters}

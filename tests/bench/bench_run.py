@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import many_questions
+from bench_page import note
 from chat_server import chatting_elsewhere
 from command import COMMAND
 from measured import Cost, measured
@@ -32,6 +33,7 @@ def test_answers_from_a_file(tmp_path: Path) -> None:
         write_json(data / "answers.jsonl", [{"id": item["id"], "response": CHAIN} for item in items])
         model = ("--model", "replay", "-M", f"file={data / 'answers.jsonl'}")
         cost = _least(model, data, tmp_path)
+        note("Memory of a run", f"dtbench, {count:,} questions", cost.megabytes)
         print(f"\nreplay, {count:>6} questions: {cost.wall:.2f} s wall, {cost.cpu:.2f} s CPU, {cost.megabytes:.0f} MB")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench_page import note
 from measured import CommandError, Cost, measured
 from peer_environments import PeerError, peer_commands
 
@@ -101,6 +102,7 @@ def print_table(title: str, contenders: list[Contender]) -> None:
             continue
         figures = [f"{each:>{width}.2f}" for each, width in zip(contender.cost, (8, 8, 9), strict=True)]
         ratios = [f"{each / one:>7.1f}" for each, one in zip(contender.cost, ours or contender.cost, strict=True)]
+        note(f"{title}: CPU", contender.title, contender.cost.cpu)
         columns = "".join(figure + ratio for figure, ratio in zip(figures, ratios, strict=True))
         answers = f"{contender.answers:>8}" if counted else ""
         print(f"{contender.title:<32}{columns}{contender.runs:>6}{answers}")

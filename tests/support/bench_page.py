@@ -1,0 +1,78 @@
+"""What `make bench` writes: docs/benchmarks.md, out of the figures that the benches noted in one run.
+
+`python bench_page.py FIGURES PAGE`. A bench notes a figure where DTBENCH_BENCH_FIGURES names a file. The page shows
+ratios, as seconds are of one machine, and says where dtbench is not ahead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+VARIABLE = "DTBENCH_BENCH_FIGURES"
+_HEAD = """# Benchmarks
+
+What dtbench costs beside others, all of it measured in one run on one machine by `make bench`. `x` is how many times
+the first row of its table each one takes: above 1 it takes more, below 1 less. Seconds are of one machine and left out.
+"""
+
+
+class Figure(NamedTuple):
+    """One row of the page."""
+
+    part: str
+    """The title of its table."""
+    who: str
+    value: float
+    """Of whatever is compared in this part; what takes less is ahead."""
+
+
+def note(part: str, who: str, value: float) -> None:
+    """Keep a figure for the page, if one is to be made."""
+    if place := os.environ.get(VARIABLE):
+        with Path(place).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(Figure(part, who, value)._asdict()) + "\n")
+
+
+def read_figures(path: Path) -> list[Figure]:
+    """Return what was noted, in its order."""
+    return [Figure(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def page_of(figures: Iterable[Figure]) -> str:
+    """Return the page, a table a part; the first row of each is what the others are compared with."""
+    parts: dict[str, list[Figure]] = {}
+    for figure in figures:
+        parts.setdefault(figure.part, []).append(figure)
+    return "\n".join([_HEAD, *(_section(part, rows) for part, rows in parts.items())])
+
+
+def not_ahead(rows: Sequence[Figure]) -> list[str]:
+    """Return what takes less than the dtbench that stands first in a table."""
+    first, *others = rows
+    return [one.who for one in others if first.who.startswith("dtbench") and one.value < first.value]
+
+
+def _section(part: str, rows: Sequence[Figure]) -> str:
+    lines = [f"## {part}", "", "| | x |", "|---|---|"]
+    lines += [f"| {one.who} | {one.value / rows[0].value:.2f} |" for one in rows]
+    if behind := not_ahead(rows):
+        lines += ["", f"**dtbench is not ahead here**: {', '.join(behind)} {'take' if behind[1:] else 'takes'} less."]
+    return "\n".join([*lines, ""])
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the page; 2 where there is nothing to write it from."""
+    if len(arguments) != 2 or not Path(arguments[0]).is_file():
+        print(f"usage: bench_page.py FIGURES PAGE, where FIGURES is what {VARIABLE} named during `make bench`")
+        return 2
+    Path(arguments[1]).write_text(page_of(read_figures(Path(arguments[0]))), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,64 @@
+"""docs/benchmarks.md: made from what the benches note, with ratios, and honest where dtbench is not ahead."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from bench_page import VARIABLE, Figure, main, note, page_of, read_figures
+from contenders import Contender, print_table
+from measured import Cost
+
+ROOT = Path(__file__).resolve().parents[1]
+BENCHES = ("bench_audio", "bench_harness", "bench_peers_http", "bench_report", "bench_run", "bench_score")
+
+
+def test_ratios_are_to_the_first_row_and_a_part_where_dtbench_takes_more_says_so() -> None:
+    page = page_of(
+        [
+            Figure("Text", "dtbench", 0.5),
+            Figure("Text", "a peer 1.0", 5.0),
+            Figure("Start", "dtbench", 0.4),
+            Figure("Start", "a peer 1.0", 0.3),
+            Figure("Memory", "500 questions", 100.0),
+            Figure("Memory", "5,000 questions", 99.0),
+        ]
+    )
+    text, start, memory = re.split(r"^## ", page, flags=re.MULTILINE)[1:]
+    assert text == "Text\n\n| | x |\n|---|---|\n| dtbench | 1.00 |\n| a peer 1.0 | 10.00 |\n\n"
+    assert start.endswith("| a peer 1.0 | 0.75 |\n\n**dtbench is not ahead here**: a peer 1.0 takes less.\n\n")
+    assert "not ahead" not in memory, "of dtbench alone"
+
+
+def test_a_table_of_contenders_is_noted_without_those_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    figures, page = tmp_path / "figures.jsonl", tmp_path / "page.md"
+    contenders = [Contender("dtbench", []), Contender("a peer", []), Contender("another", [])]
+    contenders[0].cost, contenders[1].cost = Cost(1, 2, 50), Cost(1, 3, 60)
+    contenders[2].failure = "exit 1"
+    print_table("questions", contenders)
+    assert not figures.exists()
+    monkeypatch.setenv(VARIABLE, str(figures))
+    print_table("questions", contenders)
+    note("Memory", "5 questions", 10)
+    assert capsys.readouterr().out.count("failed: exit 1") == 2
+    assert read_figures(figures) == [
+        Figure("questions: CPU", "dtbench", 2),
+        Figure("questions: CPU", "a peer", 3),
+        Figure("Memory", "5 questions", 10),
+    ]
+    assert main([str(figures), str(page)]) == 0
+    assert "| a peer | 1.50 |" in page.read_text()
+
+
+def test_without_figures_no_page_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path / "none"), str(tmp_path / "page.md")]) == 2
+    assert VARIABLE in capsys.readouterr().out
+    assert not (tmp_path / "page.md").exists()
+
+
+@pytest.mark.parametrize("name", BENCHES)
+def test_every_part_of_the_page_has_a_bench_that_notes_it(name: str) -> None:
+    assert "note(" in (ROOT / "tests" / "bench" / f"{name}.py").read_text()
