@@ -38,7 +38,7 @@ def report_lines(experiment: Experiment, kept: Kept) -> Iterator[str]:
     """Yield everything that the results say of a recipe."""
     yield f"### {experiment.name}"
     yield ""
-    yield "In %, but criteria (of five, in right answers) and words of a chain; ±: standard deviation over seeds."
+    yield "In %, but criteria (of five, in right answers) and words of the reasoning; ±: standard deviation over seeds."
     yield ""
     for task in experiment.claimed.recipes[None].evaluation.tasks:
         yield from _arms_table(experiment, kept, task)
