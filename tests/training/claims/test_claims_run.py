@@ -83,19 +83,19 @@ def test_claims_are_decided_over_a_kill_and_a_limit_of_time_and_nothing_is_train
         )
         recipe.write_text(recipe.read_text().rpartition("[[stage]]")[0] + CLAIMS)
         killed = claims(recipe, tmp_path)
-        wait_until(lambda: any((tmp_path / "out").glob("short/recipe-0.*/stage-1/metrics.jsonl")), 60)
+        wait_until(lambda: any((tmp_path / "out").glob("short/recipe-0.*/stage-1/metrics.jsonl")), 240)
         killed.send_signal(signal.SIGKILL)
         killed.communicate()
         over = claims(recipe, tmp_path, "--minutes", "0")
-        said = over.communicate(timeout=60)[1]
+        said = over.communicate(timeout=240)[1]
         assert (over.returncode, "the time is over: 4 trainings are left" in said) == (0, True), said
         whole = claims(recipe, tmp_path)
-        out, said = whole.communicate(timeout=120)
+        out, said = whole.communicate(timeout=240)
         assert whole.returncode == 0, said
         first = kept(tmp_path)
         asked = len(chat.asked)
         again = claims(recipe, tmp_path)
-        assert again.communicate(timeout=60)[0] == out
+        assert again.communicate(timeout=240)[0] == out
         assert len(chat.asked) == asked
     assert sorted(first) == ["base", "recipe-0", "recipe-1", "two-0", "two-1"]
     assert kept(tmp_path) == first
@@ -112,8 +112,8 @@ def test_claims_are_decided_over_a_kill_and_a_limit_of_time_and_nothing_is_train
 
 def test_a_time_that_is_none_and_a_recipe_that_claims_nothing_are_refused(tmp_path: Path) -> None:
     late = claims(Path("mini"), tmp_path, "--until", "25:00")
-    assert late.communicate(timeout=60)[1] == "dtbench: --until 25:00: a time such as 18:30 is expected.\n"
+    assert late.communicate(timeout=240)[1] == "dtbench: --until 25:00: a time such as 18:30 is expected.\n"
     assert late.returncode == 2
     nothing = claims(Path("qwen3-omni-30b"), tmp_path)
-    said = nothing.communicate(timeout=60)[1]
+    said = nothing.communicate(timeout=240)[1]
     assert said.startswith("dtbench: qwen3-omni-30b: claims nothing: it has no [[claim]]. Recipes with some: mini")
