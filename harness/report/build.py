@@ -24,6 +24,7 @@ from dtbench.harness.report.clips import (
 from dtbench.harness.report.columns import PackedColumns
 from dtbench.harness.report.document import MARK, PageData, clip_references, render_page
 from dtbench.harness.report.encode_clips import ReportClip
+from dtbench.harness.report.inside import probe_figures
 from dtbench.harness.report.rows import STATES
 from dtbench.harness.report.run_names import refuse_labels, refuse_repeated, title_of, with_names
 from dtbench.harness.report.task_page import TaskPage, TaskRequest, task_page
@@ -185,6 +186,7 @@ def build_page(options: ReportOptions, opened: OpenedRuns, clips_of: ClipsOf) ->
         "notes": notes,
         "tasks": [task.first for task in tasks],
         "training": trained,
+        "probes": probe_figures(options.run),
     }
     clips = clips_of(tasks)
     samples = {"states": STATES, "tasks": [task.samples for task in tasks], "clips": clip_references(clips)}

@@ -46,8 +46,10 @@ def weights() -> dict[str, Any]:
         for layer, rms in enumerate(rms_by_layer)
     ]
     experts = {"layers": [0, 1], "experts": [0, 1], "rms": EXPERTS}
+    rest = {"relative": 0.01, "changed": 0.5, "rank": 1.0, "noise_rank": 60.0, "verdict": "signal"}
     stage = {"before": "base", "after": "tuned", "optimiser": {"random": 3e-5}, "groups": groups, "experts": experts}
-    return {"stages": [stage]}
+    told = {"answer": {"changed": "the router most"}, "kinds": [{"name": "router", "rms": 4e-5, **rest}]}
+    return {"stages": [{**stage, **told}]}
 
 
 def states() -> dict[str, Any]:
@@ -72,12 +74,14 @@ def states() -> dict[str, Any]:
         for part, of_layers in (("router", (0.0, 0.1)), ("experts", (0.2, 0.7)))
         for layer, share in enumerate(of_layers)
     ]
-    return {"drift": drift, "routing": [], "swaps": swaps}
+    return {"drift": drift, "routing": [], "swaps": swaps, "verdict": {"part": "experts", "text": "experts matter"}}
 
 
 def write_probes(folder: Path) -> Path:
     """Write all three into a folder."""
-    found = {"lens": {"checkpoints": [lens("base", 0.0), lens("tuned", 0.1)]}, "weights": weights(), "states": states()}
+    lenses = [lens("base", 0.0), lens("tuned", 0.1)]
+    asked = {"task": "mini", "questions": 9, "text": "the answers of tuned"}
+    found = {"lens": {**asked, "checkpoints": lenses}, "weights": weights(), "states": states()}
     folder.mkdir(parents=True, exist_ok=True)
     for name, figures in found.items():
         (folder / f"{name}.json").write_text(json.dumps(figures))

@@ -19,6 +19,7 @@ function views() {
     ["overview", "Overview"],
     ...samples,
     ...(page.first.training ? [["training", "Training"]] : []),
+    ...(page.first.probes ? [["inside", "Inside"]] : []),
     ["settings", "Settings"],
   ];
 }
@@ -189,6 +190,7 @@ async function start() {
   drawOverview();
   drawSettings();
   if (page.first.training) drawTraining();
+  if (page.first.probes) drawInside();
   show(viewOf(asked));
   await loadSamples();
   openSamples(asked);
