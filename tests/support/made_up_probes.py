@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-EXPERTS = [[1e-4, 2e-4], [3e-4, None]]
+EXPERTS: list[list[float | None]] = [[1e-4, 2e-4], [3e-4, None]]
 
 
 def estimate(value: float, half: float | None = None) -> dict[str, float | None]:
