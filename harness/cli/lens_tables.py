@@ -24,7 +24,7 @@ _COLUMNS = (
     "are the likeliest at the top; layer: from which on they are, with its 95 % interval, where 0 is the embeddings; "
     "p > .5: the layer from which they also have more than half of the probability; chance: p of another question's "
     "token at the top; margin: log-probability of the right option over the others there; hears to: the layer after "
-    "which another clip no longer matters; entropy in bits"
+    "which another clip no longer matters; by layer: p (entropy in bits)"
 )
 _LAYERS = 13
 """Lines of the table by layer; of deeper models every second, third, ... layer is shown."""
@@ -71,7 +71,7 @@ def _by_layer(one: LensCheckpoint) -> tuple[Sequence[str], list[Sequence[str]]]:
     """Return probability and entropy by layer, a column for each kind of token."""
     step = -(-one["layers"] // (_LAYERS - 1))
     shown = [layer for layer in range(one["layers"] + 1) if (one["layers"] - layer) % step == 0]
-    titles = ("layer: p (entropy)", *(NAMES[kind["kind"]] for kind in one["kinds"]))
+    titles = ("layer", *(NAMES[kind["kind"]] for kind in one["kinds"]))
     rows: list[Sequence[str]] = []
     for layer in shown:
         each = (kind["layers"][layer] for kind in one["kinds"])

@@ -372,7 +372,7 @@ def test_the_page_of_exit_codes_says_what_help_says() -> None:
 
 
 def test_every_code_that_help_names_has_its_case() -> None:
-    elsewhere = {("demo", 0), ("probe lens", 0), ("data pull", 0), ("data convert", 0)}
+    elsewhere = {("demo", 0), ("probe lens", 0), ("probe states", 0), ("data pull", 0), ("data convert", 0)}
     """With a model of torch, a download or a published data set: tests/engines, tests/tasks/data, tests/training."""
     named = {(path, code) for path in PATHS for code in exit_codes(path) if code not in {3, 130}}
     assert {(path, code) for path, codes in DOES.items() for code in codes if code not in {3, 130}} == (
