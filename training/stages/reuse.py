@@ -42,8 +42,10 @@ def reuse_run(recipe: Recipe, layout: Layout, progress: state.TrainingState, oth
         raise UserError(
             f"--reuse {other}: its base is not evaluated yet: finish it with its own `dtbench train` command."
         )
-    here, then = resolve_checkpoint(recipe.model), StoredRun.open(source.base_eval).info["model"].get("content")
-    if here is not None and (now := here.content_hash()) != then:  # a checkpoint may keep its name and get other files
+    here, asked = resolve_checkpoint(recipe.model), StoredRun.open(source.base_eval).info
+    then, is_endpoint = asked["model"].get("content"), bool(asked["endpoint"].get("urls"))
+    # A checkpoint may keep its name and get other files; an endpoint says nothing of those that it serves.
+    if here is not None and not is_endpoint and (now := here.content_hash()) != then:
         raise UserError(f"--reuse {other}: it started from other weights of {recipe.model} ({then}; now {now}).")
     notes = []
     if progress.base == state.WAITING and _copy(source.root / BASE, layout.root / BASE):

@@ -103,8 +103,8 @@ def test_claims_are_decided_over_a_kill_and_a_limit_of_time_and_nothing_is_train
         ("trained", "refuted", 0.0),
         ("more", "refuted", 0.0),
     ]
-    (two,) = (tmp_path / "out" / "short").glob("two-0.*")
-    assert "stage-1: reused from" in (two / "train.json").read_text()
+    (two,) = (tmp_path / "out" / "short").glob("two-0.*/train.json")
+    assert "stage-1: reused from" in two.read_text()
     steps = [read_steps(path) for path in (tmp_path / "out" / "short").glob("*/*/metrics.jsonl")]
     assert [[step["step"] for step in one] for one in steps] == [[1, 2, 3, 4, 5, 6]] * len(steps)
     assert not descendants(os.getpid())
