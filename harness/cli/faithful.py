@@ -57,7 +57,7 @@ def print_faithful(summary: FaithfulSummary) -> None:
     """Print the rates of each change, some of them by group, and what was left out."""
     from dtbench.harness.faithful.rates import rate
 
-    print_rows(TITLES, map(_row, summary["interventions"]))
+    print_rows(TITLES, map(_row, summary["interventions"]), whole_names=True)
     print_line(_LEGEND)
     for heading, values in summary["groups"].items():
         shown = [(name, what) for name, what in _BY_GROUP if any(rate(one, name, what) for one in values.values())]

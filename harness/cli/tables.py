@@ -71,8 +71,11 @@ def print_summary(summary: TaskSummary, *, groups: bool = False) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
 
-def print_rows(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a plain table, words on the left and figures on the right."""
+def print_rows(titles: Sequence[str], rows: Iterable[Sequence[str]], *, whole_names: bool = False) -> None:
+    """Print a plain table, words on the left and figures on the right.
+
+    With `whole_names` none on the left is broken into lines.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -80,7 +83,8 @@ def print_rows(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
     table = Table(box=box.SIMPLE, padding=(0, 1), pad_edge=False)
     for place, title in enumerate(titles):
-        table.add_column(title, justify="right" if place else "left", overflow="fold")
+        no_wrap = whole_names and not place
+        table.add_column(title, justify="right" if place else "left", overflow="fold", no_wrap=no_wrap)
     for row in rows:
         table.add_row(*(Text(one_line(cell) if cell.strip() else cell) for cell in row))
     Console(highlight=False).print(table)

@@ -45,9 +45,15 @@ class ChangedRun(NamedTuple):
     """The interventions on a run, and how many of its answers have none."""
 
     interventions: Sequence[Intervention]
-    questions: int
+    ids: Sequence[str]
+    """The questions whose answers were looked at."""
     chains: int
     left_out: LeftOutFigures
+
+    @property
+    def questions(self) -> int:
+        """How many answers were looked at."""
+        return len(self.ids)
 
 
 class _Answered(NamedTuple):
@@ -81,7 +87,7 @@ def make_interventions(
         "no_chain": len(answered) - len(chains),
         "no_edit": unedited,
     }
-    return ChangedRun(made, len(asked), len(chains), left_out)
+    return ChangedRun(made, [sample.id for sample in asked], len(chains), left_out)
 
 
 def _read(stored: StoredTask, sample: Sample, text: str) -> _Answered | None:

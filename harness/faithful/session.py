@@ -261,6 +261,26 @@ def _finish(job: _Job, folder: RunFolder) -> FaithfulResult:
     return FaithfulResult(summary, EXIT_CODES[status])
 
 
+def read_changed_answers(options: FaithfulOptions) -> Mapping[str, bool]:
+    """Return of each question that was asked whether its answer followed the change, where --only names one change.
+
+    An answer follows nothing where it names no option, or where its reasoning has nothing that could be changed.
+    """
+    run = StoredRun.open(options.run)
+    stored = stored_task(run, stored_task_name(run, options.task), options.task_file)
+    data = find_questions(stored, options)
+    stored = replace(stored, data=data)
+    changed = make_interventions(stored, data, repeat=options.sample, limit=options.limit, only=options.only)
+    folder = StoredRun.open(options.out or run.path / FOLDER, "faithful")
+    texts = {
+        (one["id"], one["sample"]): one["response"]["text"]
+        for one in _answered(folder, stored.task.name)
+        if "response" in one
+    }
+    follows = {one.intervention.sample.id: one.follows for one in read_answers(stored, changed, texts)}
+    return {name: follows.get(name, False) for name in changed.ids}
+
+
 def _answered(folder: StoredRun, task: str) -> Iterable[FaithfulRecord]:
     return (one for one in folder.records_as(task, FaithfulRecord) if "response" in one)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -10,6 +11,8 @@ from typing import Any, NamedTuple, cast
 
 import dtbench
 from dtbench.harness.core.errors import DataError
+from dtbench.harness.faithful.options import FaithfulOptions
+from dtbench.harness.faithful.session import read_changed_answers, read_faithful
 from dtbench.harness.score.measures import MeasuredAnswer, checks_chains, measured_answers, run_measures
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.claim_types import ChainExample, EvaluatedRun, StageSteps, TrainedResult
@@ -17,12 +20,12 @@ from dtbench.harness.store.provenance import checkout
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.types import Record
 from dtbench.tasks import registry as task_registry
-from dtbench.training.claims.columns import answer_columns, right_column
+from dtbench.training.claims.columns import FOLLOWED, NOT_FOLLOWED, answer_columns, right_column
 from dtbench.training.claims.digests import ResultDigests, task_groups
 from dtbench.training.engines.metrics import read_steps
 from dtbench.training.recipe.settings import Recipe
 from dtbench.training.stages.describe_task import SPEC, DescribeTask
-from dtbench.training.stages.evaluate import EvalRun, is_evaluated
+from dtbench.training.stages.evaluate import DESCRIPTION, EvalRun, edited_folder, is_edited, is_evaluated
 from dtbench.training.stages.layout import BASE, Layout
 from dtbench.training.stages.outcome import SHUFFLED, base_evaluations, base_prompts, formed_chain, task_items
 
@@ -149,9 +152,21 @@ def _evaluated(one: TrainedArm, name: str, task: str, folder: Path) -> Evaluated
         "asked": len(records),
         "failed": len(records) - len(there),
         "questions": _questions(task, len(records)),
-        "columns": answer_columns(answers),
+        "columns": answer_columns(answers, _followed(EvalRun("", folder, one.layout.clips), task, records)),
         "measures": _rounded(run_measures(answers)),
     }
+
+
+def _followed(run: EvalRun, task: str, records: Sequence[Record]) -> list[int] | None:
+    """Return of each answer whether it followed edited reasoning; None where no reasoning was edited."""
+    if not is_edited(run, task):
+        return None
+    options = FaithfulOptions(run=run.folder, task=task, out=edited_folder(run, task), only=[DESCRIPTION])
+    summary = read_faithful(edited_folder(run, task))
+    assert summary is not None
+    follows = read_changed_answers(dataclasses.replace(options, limit=summary["questions"]))
+    marks = {True: FOLLOWED, False: NOT_FOLLOWED, None: 0}
+    return [marks[follows.get(record["id"])] for record in records]
 
 
 def _right_only(name: str, task: str, folder: Path) -> EvaluatedRun:

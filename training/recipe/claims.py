@@ -35,6 +35,12 @@ MEASURES = (
     "follow_rate",
 )
 """What a claim can be about; training/README.md says what each is."""
+_NEEDED = (
+    ("shuffled_accuracy", "audio_ablation", "true"),
+    ("described", "describe", "true"),
+    ("follow_rate", "faithful", "300"),
+)
+"""Measures that an evaluation makes only where its setting says so, and a value of it."""
 OWN_STAGES = "recipe"
 """What `between` calls the recipe's own stages, which are no arm's."""
 BASE_SIDE = "base"
@@ -152,9 +158,9 @@ def _check(claim: Claim, recipes: Recipes, where: str) -> None:
         raise UserError(
             f"{where}: questions = {claim.questions}: [evaluation] asks limit = {evaluation.limit}; at most as many."
         )
-    for measure, setting in (("shuffled_accuracy", "audio_ablation"), ("described", "describe")):
+    for measure, setting, value in _NEEDED:
         if claim.measure == measure and not getattr(evaluation, setting):
-            raise UserError(f"{where}: measure = {measure!r}: [evaluation] needs {setting} = true for it.")
+            raise UserError(f"{where}: measure = {measure!r}: [evaluation] needs {setting} = {value} for it.")
     first, second = sides = claim_sides(claim, recipes, where)
     if first == second or (first.is_base and second.is_base):
         raise UserError(f"{where}: between = {list(claim.between)}: two models, one of them trained, are expected.")

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.core.errors import UserError, did_you_mean
+from dtbench.harness.core.task import Task
 from dtbench.harness.core.typed_settings import (
     known_settings,
     read_table,
@@ -67,11 +68,7 @@ def check_recipe(recipe: Recipe, where: str) -> None:
             raise UserError(f"{where}: system: {place} is filled in the prompt: write it there.")
     if "system" in recipe.flags:
         raise UserError(f"{where}: flags: system: evaluations would not have it; write `system = ...` as a setting.")
-    if recipe.evaluation.describe and not companion_tasks(recipe):
-        raise UserError(
-            f"{where}: evaluation: describe = true: {', '.join(recipe.evaluation.tasks)} has no companion task that "
-            f"asks for descriptions of its clips, as mini has: leave it out."
-        )
+    _check_evaluation(recipe, where)
     _check_gpus(recipe, where)
     _check_adapter(recipe, where)
     check_monitors(recipe, where)
@@ -87,6 +84,27 @@ def check_recipe(recipe: Recipe, where: str) -> None:
         _check_data(stage, [one.name for one in recipe.stage[:index]], f"{where}: stage {stage.name}")
         _check_grading(recipe, stage, where)
     check_validation(recipe, where)
+
+
+def _check_evaluation(recipe: Recipe, where: str) -> None:
+    """Check that the tasks of the evaluations can do what else is asked of them."""
+    tasks = ", ".join(recipe.evaluation.tasks)
+    if recipe.evaluation.faithful and not editable_tasks(recipe):
+        raise UserError(
+            f"{where}: evaluation: faithful = {recipe.evaluation.faithful}: {tasks} has no edits of reasoning "
+            f"(Task.chain_edits)."
+        )
+    if recipe.evaluation.describe and not companion_tasks(recipe):
+        raise UserError(
+            f"{where}: evaluation: describe = true: {tasks} has no companion task that "
+            f"asks for descriptions of its clips, as mini has: leave it out."
+        )
+
+
+def editable_tasks(recipe: Recipe) -> tuple[str, ...]:
+    """Return the tasks of the evaluations that know how the reasoning of an answer can be edited."""
+    names = recipe.evaluation.tasks
+    return tuple(name for name in names if type(task_registry.get_task(name)).chain_edits is not Task.chain_edits)
 
 
 def companion_tasks(recipe: Recipe) -> tuple[str, ...]:

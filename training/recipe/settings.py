@@ -161,6 +161,9 @@ class Evaluation:
     """Whether the last stage is evaluated with shuffled clips as well: what it gained must then be gone."""
     ablation_limit: Count | None = None
     """With shuffled clips only the first questions of each task; None: as many as with their own."""
+    faithful: Count | None = None
+    """Of each stage, in how many answers a sound of the description is changed and the reasoning continued from there
+    (`dtbench faithful`); None: in none."""
     describe: bool = False
     """Whether the base and the last stage are also asked for skills that no reward asks for (Task.companion_tasks)."""
 

@@ -31,6 +31,7 @@ _NOT_OF_ANSWERS = {
     "base_prompts",
     "audio_ablation",
     "ablation_limit",
+    "faithful",
     "describe",
     "concurrency",
     "at_once",

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.core.model import Notify
+from dtbench.harness.faithful.session import read_faithful
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.leftovers import temporary_folder
 from dtbench.harness.store.run_folder import StoredRun
@@ -23,6 +24,8 @@ from dtbench.training.engines.launch import WatchedProcess, watched_processes
 from dtbench.training.recipe.settings import Evaluation
 
 INTERRUPTED = 130
+DESCRIPTION = "description"
+"""The change that `faithful` of a recipe counts: a sound of the description is another one."""
 
 
 class EvalRun(NamedTuple):
@@ -119,6 +122,36 @@ def run_evaluations(runs: Sequence[EvalRun], evaluation: Evaluation, lock: Path,
                 why = f"was killed (exit {code})" if killed else f"did not finish (exit {code}), as said above"
                 again = "Fix it, then run the same command again to resume."
                 raise MachineryError(f"the evaluation {run.folder} {why}. {again}")
+
+
+def is_edited(run: EvalRun, task: str) -> bool:
+    """Return whether the reasoning of a run's answers was edited and continued."""
+    summary = read_faithful(edited_folder(run, task))
+    return summary is not None and summary["status"] == "done"
+
+
+def edited_folder(run: EvalRun, task: str) -> Path:
+    """Return the folder of what edited reasoning led to."""
+    return run.folder / f"faithful-{task}"
+
+
+def continue_edited(runs: Sequence[EvalRun], tasks: Sequence[str], evaluation: Evaluation, lock: Path) -> None:
+    """Edit the reasoning of some answers of finished runs, and have their models continue it."""
+    waiting = [(run, task) for run in runs for task in tasks if not is_edited(run, task)]
+    about = ("--only", DESCRIPTION, "--limit", str(evaluation.faithful), "--concurrency", str(evaluation.concurrency))
+    lists = [
+        [["faithful", str(run.folder), "--task", task, "--out", str(edited_folder(run, task)), *about]]
+        for run, task in waiting
+    ]
+    codes = [code for one in lists for code in _run_lists([one], lock, _print)]
+    if INTERRUPTED in codes:
+        raise KeyboardInterrupt
+    for (run, task), code in zip(waiting, codes, strict=True):
+        if not is_edited(run, task):
+            raise MachineryError(
+                f"`dtbench faithful {run.folder}` did not finish (exit {code}), as said above. Fix it, then run the "
+                f"same command again to resume."
+            )
 
 
 def _side_by_side(runs: Sequence[EvalRun], at_once: int) -> list[list[EvalRun]]:

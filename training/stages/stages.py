@@ -50,11 +50,12 @@ from dtbench.training.engines.metrics import MetricsFollower, read_steps
 from dtbench.training.nodes.leader import AttemptLostError, Leader
 from dtbench.training.nodes.place import NodePlace
 from dtbench.training.recipe.placed_evaluation import placed_evaluation
+from dtbench.training.recipe.recipe import editable_tasks
 from dtbench.training.recipe.settings import Recipe, StageRecipe
 from dtbench.training.stages import state
 from dtbench.training.stages.base_cache import keep, take_kept
 from dtbench.training.stages.dev_split import check_dev_sources
-from dtbench.training.stages.evaluate import EvalRun, is_evaluated, run_evaluations
+from dtbench.training.stages.evaluate import EvalRun, continue_edited, is_evaluated, run_evaluations
 from dtbench.training.stages.jobs import stage_job, stage_model
 from dtbench.training.stages.judge import check_evaluator, judge_url
 from dtbench.training.stages.layout import BASE, Layout, StageLayout
@@ -338,6 +339,10 @@ class TrainingRun:
         if stage is self.recipe.stage[-1]:
             runs += last_evaluations(self.recipe, self.layout)
         self._run_evaluations(stage.name, *runs)
+        if self.recipe.evaluation.faithful:
+            self.notify(f"{stage.name}: editing the reasoning of its answers")
+            tasks, evaluation = editable_tasks(self.recipe), placed_evaluation(self.recipe)
+            continue_edited(runs[:1], tasks, evaluation, self.layout.process_lock)
 
     def _run_evaluations(self, what: str, *runs: EvalRun) -> None:
         waiting = [run for run in runs if not is_evaluated(run)]

@@ -17,7 +17,7 @@ from made_up_run import write_run
 
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.faithful.options import FaithfulOptions
-from dtbench.harness.faithful.session import read_faithful, run_faithful
+from dtbench.harness.faithful.session import read_changed_answers, read_faithful, run_faithful
 from dtbench.harness.run.live_line import LiveLine
 from dtbench.harness.run.plan import PromptForm
 from dtbench.harness.store.faithful_types import FaithfulSummary
@@ -60,6 +60,17 @@ def test_a_function_that_takes_the_beginning_of_an_answer_continues_every_chain(
     stored = {"faithful": (folder / "faithful.json").read_text(), "run": (folder / "run.json").read_text()}
     for name, text in (*stored.items(), *(("record", line) for line in lines)):
         jsonschema.validate(json.loads(text), json.loads(schema_text(name)))
+
+
+@pytest.mark.parametrize("follows", [True, False])
+def test_which_answers_followed_an_edit_is_read_back_question_by_question(follows: bool) -> None:
+    stubborn = from_function(lambda begun: f"{begun} </think> none")
+    believer = from_function(believe)
+    options = FaithfulOptions(
+        run=Path("run"), only=("description",), limit=4, model_object=believer if follows else stubborn
+    )
+    run_faithful(options, LiveLine(quiet=True))
+    assert read_changed_answers(options) == dict.fromkeys(list(BY_ID)[:4], follows)
 
 
 def test_a_control_that_is_not_kept_is_said() -> None:

@@ -104,6 +104,8 @@ def test_a_measure_needs_what_the_evaluation_asks(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("describe = true", "describe = false"))
     with pytest.raises(UserError, match=r"measure = 'described': \[evaluation\] needs describe = true"):
         load_claims(str(path))
+    with pytest.raises(UserError, match=r"measure = 'follow_rate': \[evaluation\] needs faithful = 300"):
+        load_claims(with_claim(tmp_path, measure='"follow_rate"'))
     fewer = Path(with_claim(tmp_path))
     fewer.write_text(fewer.read_text().replace("concurrency = 64", "concurrency = 64\nlimit = 100"))
     with pytest.raises(UserError, match=r"questions = 600: \[evaluation\] asks limit = 100"):
