@@ -1,41 +1,39 @@
+"""README.md: its commands work as shown and print what it shows, and the links of all pages of the repository hold."""
+
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from pages import blocks, shell
+from journeys import not_printed, unmarked, walk
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = ROOT / "README.md"
 FOLDERS = ("docs", "harness", "models", "tasks", "training", "results")
 PAGES = [
     *ROOT.glob("*.md"),
     *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md") if "runs" not in page.parts),
 ]
-COMMANDS = blocks(README, "sh")
 
 
-@pytest.mark.parametrize("commands", COMMANDS, ids=lambda text: text.strip().splitlines()[-1])
-def test_the_commands_of_the_readme_work_as_shown(commands: str, tmp_path: Path) -> None:
-    assert shell(commands, tmp_path).strip()
+def test_the_commands_of_the_readme_work_and_print_what_it_shows(tmp_path: Path) -> None:
+    done = walk(README, tmp_path)
+    assert not_printed(README, done.out + done.err) == []
 
 
-def test_the_readme_shows_commands() -> None:
-    assert len(COMMANDS) >= 4
+def test_what_is_not_executed_says_what_it_needs() -> None:
+    assert unmarked(README) == []
 
 
-def test_the_figures_of_the_readme_are_those_that_are_printed(tmp_path: Path) -> None:
-    dtbench = str(Path(sys.executable).with_name("dtbench"))
-    shown = next(commands for commands in COMMANDS if "score --task mmar" in commands)
-    subprocess.run(["bash", "-c", shown.partition("dtbench score")[0]], cwd=tmp_path, check=True)
-    command = [dtbench, "score", "--task", "mmar", "--predictions", "predictions.jsonl"]
-    printed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-    for figure in ("33.33", "66.67", "20.77", "93.85"):
-        assert figure in README
-        assert figure in printed
+def test_the_readme_is_read_at_a_sitting() -> None:
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 120
+
+
+def test_the_tree_of_the_readme_is_the_tree_on_disk() -> None:
+    named = set(re.findall(r"^\| `(\w+)/` \|", README.read_text(encoding="utf-8"), re.MULTILINE))
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    assert named == folders - {"build", "dist"}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
