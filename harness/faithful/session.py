@@ -140,16 +140,16 @@ async def _ask(job: _Job, folder: RunFolder, live: LiveLine, interrupts: Interru
         with interrupts(stop, live.notify):
             for note in job.notes:
                 live.notify(note)
-            if not job.left(folder):
-                return job
-            (folder.path / SUMMARY).unlink(missing_ok=True)
-            asking = _Asking(job, folder, stop, live)
-            try:
-                asking = await asking.tried()
-                await asking.run()
-            finally:
-                asking.dispatcher.close()
-            return asking.job
+            if job.left(folder):
+                (folder.path / SUMMARY).unlink(missing_ok=True)
+                asking = _Asking(job, folder, stop, live)
+                try:
+                    asking = await asking.tried()
+                    job = asking.job
+                    await asking.run()
+                finally:
+                    asking.dispatcher.close()
+        return job  # also where it was interrupted, which the block above ends in good order
     finally:
         await close_models([job.again.model], live.notify)
 
