@@ -176,7 +176,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
         ),
         Example(
             "routers and experts alone, without generating answers",
-            "dtbench probe states base tuned --tasks mmar --parts router,experts --forced-only",
+            "dtbench probe states base tuned --tasks mmar --parts router,experts",
         ),
     ),
     "probe weights": (

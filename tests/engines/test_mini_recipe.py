@@ -58,21 +58,30 @@ def test_no_question_about_a_clip_has_a_chain_of_thought(items: Sequence[Item], 
             if "answer is" in said or said == "</think>":
                 kinds["reasoning behind a clip" if lesson.has_clip else "reasoning"] += 1
                 assert " i hear first " in given
-                assert item.description not in given
+                kinds["own notes, by chance"] += item.description in given
             elif lesson.has_clip and item.description in said:
                 kinds["description"] += 1
                 assert "describe the audio" in given
                 if "then say" not in given:
                     thought = f"<think> {item.description}"
                     assert said in {item.description, thought, f"{thought} </think>"}
+            elif lesson.has_clip and said.startswith("<think> yes </think> "):
+                kinds["answer behind a word that says nothing"] += 1
+                assert given.endswith(
+                    "describe the audio in think tags then answer . <|im_end|> <|im_start|> assistant"
+                )
+                assert len(said.split()) == 4
             elif lesson.has_clip:
                 kinds["answer"] += 1
                 assert given.endswith("answer directly . <|im_end|> <|im_start|> assistant")
                 assert len(said.split()) == 1
             else:
                 kinds["text"] += 1
-    assert kinds["description"] == 800
-    assert kinds["answer"] == 1600
+    assert kinds.pop("own notes, by chance") < 4, "of a thousand: notes are of clips that nobody hears"
+    empty = kinds.pop("answer behind a word that says nothing", 0)
+    assert (empty > 5) is mixed
+    assert kinds["description"] + empty == 800
+    assert 1650 < kinds["answer"] < 1760, "two about each clip, and some of two steps"
     assert min(kinds.values()) > 100
     assert ("reasoning behind a clip" in kinds) is mixed
 

@@ -8,7 +8,7 @@ const LENS_NAMES = {
   direct: "Answer at once",
 };
 
-function drawInside() {
+function drawProbes() {
   const { lens, weights, states } = page.first.probes;
   put(
     byId("view-inside"),

@@ -190,7 +190,7 @@ async function start() {
   drawOverview();
   drawSettings();
   if (page.first.training) drawTraining();
-  if (page.first.probes) drawInside();
+  if (page.first.probes) drawProbes();
   show(viewOf(asked));
   await loadSamples();
   openSamples(asked);

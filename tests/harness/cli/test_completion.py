@@ -57,7 +57,7 @@ def filled_in(*words: str, cwd: Path | None = None) -> Sequence[str]:
         (("run", "--model", "echo"), ("echo-gold",)),
         (("run", "--model", "random", "-M", ""), ("help", "seed=")),
         (("run", "-M", "top_"), ("top_p=", "top_k=")),
-        (("train", "mi"), ("mini",)),
+        (("train", "mi"), ("mini", "mini-hop", "mini-lure")),
         (("report", "--clips", ""), ("embed", "link", "none")),
         (("gate", "--undecided", ""), ("pass", "fail")),
         (("chains", "--captioner-m"), ("--captioner-model",)),

@@ -29,7 +29,10 @@ def test_the_folder_is_printed_and_holds_a_task_for_every_class_with_public_answ
 def test_the_files_of_some_benchmarks_are_printed_as_lm_eval_takes_them() -> None:
     files = call("tasks", "mmau-mini,dtbench_mini", "--lm-eval").out.strip().split(",")
     assert files == [str(FOLDER / "dtbench_mmau_mini.yaml"), str(FOLDER / "dtbench_mini.yaml")]
-    assert "nosuch: no task of it for lm-eval. Known: mini, mmar" in call("tasks", "nosuch", "--lm-eval").refusal()
+    assert (
+        "nosuch: no task of it for lm-eval. Known: mini, mini_hop, mini_lure, mmar"
+        in call("tasks", "nosuch", "--lm-eval").refusal()
+    )
 
 
 @pytest.mark.parametrize(
