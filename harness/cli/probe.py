@@ -6,6 +6,8 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
 
 import typer
 
@@ -18,6 +20,7 @@ from dtbench.harness.probe.states import StatesRequest
 from dtbench.harness.probe.weights import ProbeProgress, WeightsRequest
 
 probe_commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+_Found = TypeVar("_Found")
 PROGRESS_SECONDS = 15.0
 """Between two lines about how far a pass over weights is."""
 
@@ -38,13 +41,7 @@ def weights(request: WeightsRequest, as_json: AsJson = False) -> None:
     from dtbench.harness.cli.weight_tables import print_probe
     from dtbench.harness.probe.weights import probe_weights
 
-    found = probe_weights(request, print_note, _reporter())
-    if as_json:
-        typer.echo(json.dumps(found, ensure_ascii=False))
-    else:
-        print_probe(found)
-    if request.out is not None:
-        print_note(f"written to {request.out}")
+    _show(probe_weights(request, print_note, _reporter()), print_probe, request.out, as_json=as_json)
 
 
 @probe_commands.command(cls=HelpCommand)
@@ -58,13 +55,7 @@ def lens(request: LensRequest, as_json: AsJson = False) -> None:
     from dtbench.harness.cli.lens_tables import print_lens
     from dtbench.harness.probe.lens import run_lens
 
-    found = run_lens(request, print_note)
-    if as_json:
-        typer.echo(json.dumps(found, ensure_ascii=False))
-    else:
-        print_lens(found)
-    if request.out is not None:
-        print_note(f"written to {request.out}")
+    _show(run_lens(request, print_note), print_lens, request.out, as_json=as_json)
 
 
 @probe_commands.command(cls=HelpCommand)
@@ -79,13 +70,17 @@ def states(request: StatesRequest, as_json: AsJson = False) -> None:
     from dtbench.harness.cli.state_tables import print_states
     from dtbench.harness.probe.states import probe_states
 
-    found = probe_states(request, print_note)
+    _show(probe_states(request, print_note), print_states, request.out, as_json=as_json)
+
+
+def _show(found: _Found, print_found: Callable[[_Found], None], out: Path | None, *, as_json: bool) -> None:
+    """Print what a probe found, as JSON or for people, and where it was written."""
     if as_json:
         typer.echo(json.dumps(found, ensure_ascii=False))
     else:
-        print_states(found)
-    if request.out is not None:
-        print_note(f"written to {request.out}")
+        print_found(found)
+    if out is not None:
+        print_note(f"written to {out}")
 
 
 def _reporter() -> Callable[[ProbeProgress], None]:

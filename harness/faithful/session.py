@@ -228,7 +228,7 @@ def _finish(job: _Job, folder: RunFolder) -> FaithfulResult:
     task = job.stored.task.name
     planned = {(*one.key, one.begun) for one in job.asked}
     records = [one for one in folder.records_as(task, FaithfulRecord) if _key(one) in planned]
-    texts = {(one["id"], one["sample"]): one["response"]["text"] for one in records if "response" in one}
+    texts = _texts(records)
     answers = read_answers(job.stored, job.changed, texts)
     figures = intervention_figures(answers)
     failed = len(records) - len(texts)
@@ -272,17 +272,17 @@ def read_changed_answers(options: FaithfulOptions) -> Mapping[str, bool]:
     stored = replace(stored, data=data)
     changed = make_interventions(stored, data, repeat=options.sample, limit=options.limit, only=options.only)
     folder = StoredRun.open(options.out or run.path / FOLDER, "faithful")
-    texts = {
-        (one["id"], one["sample"]): one["response"]["text"]
-        for one in _answered(folder, stored.task.name)
-        if "response" in one
-    }
+    texts = _texts(_answered(folder, stored.task.name))
     follows = {one.intervention.sample.id: one.follows for one in read_answers(stored, changed, texts)}
     return {name: follows.get(name, False) for name in changed.ids}
 
 
 def _answered(folder: StoredRun, task: str) -> Iterable[FaithfulRecord]:
     return (one for one in folder.records_as(task, FaithfulRecord) if "response" in one)
+
+
+def _texts(records: Iterable[FaithfulRecord]) -> dict[tuple[str, int], str]:
+    return {(one["id"], one["sample"]): one["response"]["text"] for one in records if "response" in one}
 
 
 def _key(record: FaithfulRecord) -> tuple[str, int, str]:

@@ -137,7 +137,7 @@ def hop_question(rng: SeededRandom, *, steps: tuple[str, ...], quality: str) -> 
         counts=(3, 4) if finder == "end" else (2, 3, 4),
         kinds=(*KINDS, *asked.kinds, kind),
         focus=asked.focus,
-        depth=len(steps) + 1 if beside and finder == "end" else 2,
+        depth=1 + len(steps),
         pair=(steps[-1], quality),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -25,7 +24,7 @@ from dtbench.training.claims.digests import ResultDigests, task_groups
 from dtbench.training.engines.metrics import read_steps
 from dtbench.training.recipe.settings import Recipe
 from dtbench.training.stages.describe_task import SPEC, DescribeTask
-from dtbench.training.stages.evaluate import DESCRIPTION, EvalRun, edited_folder, is_edited, is_evaluated
+from dtbench.training.stages.evaluate import DESCRIPTION, EvalRun, edited_folder, is_evaluated
 from dtbench.training.stages.layout import BASE, Layout
 from dtbench.training.stages.outcome import SHUFFLED, base_evaluations, base_prompts, formed_chain, task_items
 
@@ -159,12 +158,12 @@ def _evaluated(one: TrainedArm, name: str, task: str, folder: Path) -> Evaluated
 
 def _followed(run: EvalRun, task: str, records: Sequence[Record]) -> list[int] | None:
     """Return of each answer whether it followed edited reasoning; None where no reasoning was edited."""
-    if not is_edited(run, task):
+    out = edited_folder(run, task)
+    summary = read_faithful(out)
+    if summary is None or summary["status"] != "done":
         return None
-    options = FaithfulOptions(run=run.folder, task=task, out=edited_folder(run, task), only=[DESCRIPTION])
-    summary = read_faithful(edited_folder(run, task))
-    assert summary is not None
-    follows = read_changed_answers(dataclasses.replace(options, limit=summary["questions"]))
+    limit = summary["questions"]
+    follows = read_changed_answers(FaithfulOptions(run=run.folder, task=task, out=out, only=[DESCRIPTION], limit=limit))
     marks = {True: FOLLOWED, False: NOT_FOLLOWED, None: 0}
     return [marks[follows.get(record["id"])] for record in records]
 

@@ -24,6 +24,7 @@ from dtbench.training.engines.launch import WatchedProcess, watched_processes
 from dtbench.training.recipe.settings import Evaluation
 
 INTERRUPTED = 130
+_AGAIN = "Fix it, then run the same command again to resume."
 DESCRIPTION = "description"
 """The change that `faithful` of a recipe counts: a sound of the description is another one."""
 
@@ -118,10 +119,7 @@ def run_evaluations(runs: Sequence[EvalRun], evaluation: Evaluation, lock: Path,
     for own, code in zip(lists, codes, strict=True):
         for run in own:
             if not is_evaluated(run):  # whoever writes into a closed pipe ends with 0
-                killed = code < 0 or code > 128
-                why = f"was killed (exit {code})" if killed else f"did not finish (exit {code}), as said above"
-                again = "Fix it, then run the same command again to resume."
-                raise MachineryError(f"the evaluation {run.folder} {why}. {again}")
+                raise MachineryError(f"the evaluation {run.folder} {_why(code)}. {_AGAIN}")
 
 
 def is_edited(run: EvalRun, task: str) -> bool:
@@ -135,23 +133,29 @@ def edited_folder(run: EvalRun, task: str) -> Path:
     return run.folder / f"faithful-{task}"
 
 
-def continue_edited(runs: Sequence[EvalRun], tasks: Sequence[str], evaluation: Evaluation, lock: Path) -> None:
-    """Edit the reasoning of some answers of finished runs, and have their models continue it."""
-    waiting = [(run, task) for run in runs for task in tasks if not is_edited(run, task)]
+def continue_edited(
+    run: EvalRun, tasks: Sequence[str], evaluation: Evaluation, lock: Path, say: Notify | None = None
+) -> None:
+    """Edit the reasoning of some answers of a finished run, and have its model continue it; resume what was begun."""
+    waiting = [task for task in tasks if not is_edited(run, task)]
+    if not waiting:
+        return
     about = ("--only", DESCRIPTION, "--limit", str(evaluation.faithful), "--concurrency", str(evaluation.concurrency))
-    lists = [
-        [["faithful", str(run.folder), "--task", task, "--out", str(edited_folder(run, task)), *about]]
-        for run, task in waiting
+    commands = [
+        ["faithful", str(run.folder), "--task", task, "--out", str(edited_folder(run, task)), *about]
+        for task in waiting
     ]
-    codes = [code for one in lists for code in _run_lists([one], lock, _print)]
-    if INTERRUPTED in codes:
+    (code,) = _run_lists([commands], lock, say or _print)
+    if code == INTERRUPTED:
         raise KeyboardInterrupt
-    for (run, task), code in zip(waiting, codes, strict=True):
+    for task in waiting:
         if not is_edited(run, task):
-            raise MachineryError(
-                f"`dtbench faithful {run.folder}` did not finish (exit {code}), as said above. Fix it, then run the "
-                f"same command again to resume."
-            )
+            raise MachineryError(f"the edited reasoning {edited_folder(run, task)} {_why(code)}. {_AGAIN}")
+
+
+def _why(code: int) -> str:
+    killed = code < 0 or code > 128
+    return f"was killed (exit {code})" if killed else f"did not finish (exit {code}), as said above"
 
 
 def _side_by_side(runs: Sequence[EvalRun], at_once: int) -> list[list[EvalRun]]:

@@ -342,7 +342,7 @@ class TrainingRun:
         if self.recipe.evaluation.faithful:
             self.notify(f"{stage.name}: editing the reasoning of its answers")
             tasks, evaluation = editable_tasks(self.recipe), placed_evaluation(self.recipe)
-            continue_edited(runs[:1], tasks, evaluation, self.layout.process_lock)
+            continue_edited(runs[0], tasks, evaluation, self.layout.process_lock, self._say)
 
     def _run_evaluations(self, what: str, *runs: EvalRun) -> None:
         waiting = [run for run in runs if not is_evaluated(run)]

@@ -102,3 +102,15 @@ def test_evaluations_of_one_folder_come_one_after_the_other() -> None:
 def test_a_training_says_where_clips_lie_that_tasks_make_themselves(tasks: tuple[str, ...], is_made: bool) -> None:
     run = EvalRun("m", Path("out"), Path("clips"), tasks=tasks)
     assert task_data(run, Evaluation(tasks=("mini",))) == (Path("clips") if is_made else None)
+
+
+@pytest.mark.parametrize(
+    ("audio", "limit", "ablation", "asked"),
+    [("shuffle", None, 5, "5"), ("shuffle", 3, 5, "3"), ("shuffle", 3, None, "3"), ("clip", 7, 5, "7")],
+)
+def test_with_shuffled_clips_as_many_questions_are_asked_as_both_limits_allow(
+    audio: str, limit: int | None, ablation: int | None, asked: str
+) -> None:
+    evaluation = Evaluation(tasks=("mini",), limit=limit, ablation_limit=ablation)
+    words = run_arguments(EvalRun("m", Path("eval"), Path("clips"), audio=audio), evaluation)
+    assert words[words.index("--limit") + 1] == asked
