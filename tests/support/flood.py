@@ -76,6 +76,10 @@ def _head(handler: BaseHTTPRequestHandler, headers: dict[str, str]) -> None:
     handler.end_headers()
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # with five, connections that come at once are reset before they are heard
+
+
 @contextmanager
 def flooding(send: Send, size: int) -> Iterator[str]:
     """The URL of the endpoint, for as long as the block runs."""
@@ -99,7 +103,7 @@ def flooding(send: Send, size: int) -> Iterator[str]:
 
     if send is compressed:
         _packed(size)  # once, before many threads ask for it
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = _Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

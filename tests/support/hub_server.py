@@ -56,10 +56,14 @@ class Hub:
     """Where it is there, answers come by ten bytes each tenth of a second until it is set."""
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # with five, connections that come at once are reset before they are heard
+
+
 @contextmanager
 def serving_hub() -> Iterator[Hub]:
     """The server, for as long as the block runs."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server = _Server(("127.0.0.1", 0), _Handler)
     hub = Hub(f"http://127.0.0.1:{server.server_address[1]}")
     server.hub = hub  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
