@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import inspect
 import json
 import keyword
@@ -223,21 +224,30 @@ def parameters_of(
 
     A setting that Python could not call so, such as `from`, is the argument `from_`.
     """
-    has_fields = isinstance(target, type) and dataclasses.is_dataclass(target)
     try:
-        signature = inspect.signature(target, eval_str=not has_fields)
-        # A field of a base class names types of another module.
-        types = get_type_hints(target, include_extras=True) if has_fields else {}
+        known = _parameters_of_class(target) if isinstance(target, type) else _parameters(target)
     except NameError as error:
         raise MachineryError(f"{what}: the types of its arguments cannot be read ({error}): import them.") from error
     except ValueError:  # a class of C without a signature
         return {}
+    return {name: parameter for name, parameter in known.items() if name not in besides}
+
+
+def _parameters(target: Callable[..., object]) -> Mapping[str, inspect.Parameter]:
+    has_fields = isinstance(target, type) and dataclasses.is_dataclass(target)
+    signature = inspect.signature(target, eval_str=not has_fields)
+    # A field of a base class names types of another module.
+    types = get_type_hints(target, include_extras=True) if has_fields else {}
     by_name = {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD}
     return {
         _as_setting(name): parameter.replace(annotation=types.get(name, parameter.annotation))
         for name, parameter in signature.parameters.items()
-        if parameter.kind in by_name and name not in besides
+        if parameter.kind in by_name
     }
+
+
+# A recipe reads the same classes once for each of its arms.
+_parameters_of_class = functools.lru_cache(maxsize=256)(_parameters)
 
 
 def _as_setting(argument: str) -> str:
