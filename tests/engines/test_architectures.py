@@ -1,7 +1,7 @@
 """A tiny checkpoint of each true architecture: vLLM, transformers and the local backend give the same answers.
 
 With DTBENCH_WHOLE=1 all of the catalogue, which is `make architectures`; else those that are always tried: the three
-Qwen families and the two others that most models here are built as. A table of what was found ends the run.
+Qwen families, and Granite Speech for all that have another shape. A table of what was found ends the run.
 """
 
 from __future__ import annotations

@@ -104,9 +104,7 @@ TINY: Mapping[str, Tiny] = {
     "qwen2-audio": _QWEN2_AUDIO,
     "qwen2.5-omni": _OMNI,
     "qwen3-omni": _OMNI_3,
-    "audio-flamingo-3": Tiny(
-        module="audio_flamingo_3", transformers="AudioFlamingo3ForConditionalGeneration", always=True
-    ),
+    "audio-flamingo-3": Tiny(module="audio_flamingo_3", transformers="AudioFlamingo3ForConditionalGeneration"),
     "granite-speech": _GRANITE,
     "granite-speech-adapter": replace(
         _GRANITE,
