@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from dtbench.harness.core.errors import UserError
 
 WEIGHTS = "*.safetensors"
+_INDEX = "model.safetensors.index.json"
 ADAPTER_FILES = ("adapter_model.safetensors", "adapter_model.bin", "adapter_config.json")
 _TRANSPARENT = {"base_model", "base_layer", "model", "language_model", "thinker"}
 """Parts of names that say how models are nested: each release of transformers nests them otherwise."""
@@ -48,7 +49,7 @@ def _whole_header(file: Path) -> tuple[dict[str, Any], int]:
 def checkpoint_tensors(folder: Path) -> dict[str, Tensor]:
     """Return the tensors of a checkpoint by name; raise a UserError where its weights are no safetensors."""
     files = [file for file in sorted(folder.glob(WEIGHTS)) if file.name not in ADAPTER_FILES]
-    index = folder / "model.safetensors.index.json"
+    index = folder / _INDEX
     try:
         if index.is_file():
             listed = set(json.loads(index.read_bytes())["weight_map"].values())
@@ -66,6 +67,35 @@ def checkpoint_tensors(folder: Path) -> dict[str, Tensor]:
             f"{folder}: model.safetensors or its shards are expected in it, for weights that can be changed."
         )
     return tensors
+
+
+def refuse_cut_weights(folder: Path) -> None:
+    """Raise a UserError where a file of a checkpoint's weights is missing or shorter than its header says.
+
+    An engine would say so too, after minutes of a start, and of a large checkpoint last.
+    """
+    index, files = folder / _INDEX, {file.name for file in folder.glob(WEIGHTS)} - {*ADAPTER_FILES}
+    try:
+        listed = set(json.loads(index.read_bytes())["weight_map"].values()) if index.is_file() else files
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{index}: not an index of weights ({error!r}): copy the checkpoint again.") from None
+    missing = sorted(listed - files)
+    if files and missing:
+        raise UserError(
+            f"{folder}: {len(missing)} of the {len(listed)} files of its weights are missing (first: {missing[0]}): "
+            "copy the checkpoint again."
+        )
+    for file in (folder / name for name in sorted(listed & files)):
+        try:
+            tensors, start = safetensors_header(file)
+            end = start + max((about["data_offsets"][1] for about in tensors.values()), default=0)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(f"{file}: not a safetensors file ({error}): copy the checkpoint again.") from None
+        if (size := file.stat().st_size) < end:
+            raise UserError(
+                f"{file}: its weights end after {size:,} of {end:,} bytes: copy the checkpoint again, and wait for the "
+                "end."
+            )
 
 
 def plain_name(name: str) -> str:
