@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DataError, ModelError, UserError
 from dtbench.harness.core.schema import is_count
 from dtbench.harness.faithful.asked_again import (
@@ -94,7 +95,19 @@ class _Job:
         return [one for one in self.asked if (*one.key, one.begun) not in done]
 
 
-def _prepare(options: FaithfulOptions) -> _Job:
+def count_chains(options: FaithfulOptions) -> int:
+    """Return how many of the answers that are looked at have a chain of thought; no model is asked."""
+    return _changed(options).changed.chains
+
+
+class _Changed(NamedTuple):
+    run: StoredRun
+    stored: StoredTask
+    data: Dataset
+    changed: ChangedRun
+
+
+def _changed(options: FaithfulOptions) -> _Changed:
     run = StoredRun.open(options.run)
     stored = stored_task(run, stored_task_name(run, options.task), options.task_file)
     data = find_questions(stored, options)
@@ -102,6 +115,11 @@ def _prepare(options: FaithfulOptions) -> _Job:
     if not 0 <= options.sample < stored.repeats:
         raise UserError(f"--sample {options.sample}: the run has {stored.repeats} answers to a question, from 0.")
     changed = make_interventions(stored, data, repeat=options.sample, limit=options.limit, only=options.only)
+    return _Changed(run, stored, data, changed)
+
+
+def _prepare(options: FaithfulOptions) -> _Job:
+    run, stored, data, changed = _changed(options)
     if not changed.chains and not set(options.only) & {SHUFFLED}:
         raise UserError(
             f"{run.path}: none of its {changed.questions} answers to {stored.task.name} has a chain of thought between "
@@ -266,11 +284,7 @@ def read_changed_answers(options: FaithfulOptions) -> Mapping[str, bool]:
 
     An answer follows nothing where it names no option, or where its reasoning has nothing that could be changed.
     """
-    run = StoredRun.open(options.run)
-    stored = stored_task(run, stored_task_name(run, options.task), options.task_file)
-    data = find_questions(stored, options)
-    stored = replace(stored, data=data)
-    changed = make_interventions(stored, data, repeat=options.sample, limit=options.limit, only=options.only)
+    run, stored, _, changed = _changed(options)
     folder = StoredRun.open(options.out or run.path / FOLDER, "faithful")
     texts = _texts(_answered(folder, stored.task.name))
     follows = {one.intervention.sample.id: one.follows for one in read_answers(stored, changed, texts)}

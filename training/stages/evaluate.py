@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.core.model import Notify
-from dtbench.harness.faithful.session import read_faithful
+from dtbench.harness.faithful.options import FaithfulOptions
+from dtbench.harness.faithful.session import count_chains, read_faithful
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.leftovers import temporary_folder
 from dtbench.harness.store.run_folder import StoredRun
@@ -136,8 +137,12 @@ def edited_folder(run: EvalRun, task: str) -> Path:
 def continue_edited(
     run: EvalRun, tasks: Sequence[str], evaluation: Evaluation, lock: Path, say: Notify | None = None
 ) -> None:
-    """Edit the reasoning of some answers of a finished run, and have its model continue it; resume what was begun."""
+    """Edit the reasoning of some answers of a finished run, and have its model continue it; resume what was begun.
+
+    A model that was trained for nothing may write no reasoning: then none is edited.
+    """
     waiting = [task for task in tasks if not is_edited(run, task)]
+    waiting = [task for task in waiting if _has_chains(run, task, evaluation)]
     if not waiting:
         return
     about = ("--only", DESCRIPTION, "--limit", str(evaluation.faithful), "--concurrency", str(evaluation.concurrency))
@@ -151,6 +156,10 @@ def continue_edited(
     for task in waiting:
         if not is_edited(run, task):
             raise MachineryError(f"the edited reasoning {edited_folder(run, task)} {_why(code)}. {_AGAIN}")
+
+
+def _has_chains(run: EvalRun, task: str, evaluation: Evaluation) -> bool:
+    return bool(count_chains(FaithfulOptions(run=run.folder, task=task, only=[DESCRIPTION], limit=evaluation.faithful)))
 
 
 def _why(code: int) -> str:

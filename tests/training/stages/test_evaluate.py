@@ -17,7 +17,16 @@ from dtbench.models.vllm.model import VllmSettings
 from dtbench.tasks.mini import DESCRIBED
 from dtbench.training.data.rows_task import SPEC as ROWS
 from dtbench.training.recipe.settings import Evaluation
-from dtbench.training.stages.evaluate import EvalRun, _side_by_side, run_arguments, run_evaluations, task_data
+from dtbench.training.stages.evaluate import (
+    EvalRun,
+    _side_by_side,
+    continue_edited,
+    edited_folder,
+    is_edited,
+    run_arguments,
+    run_evaluations,
+    task_data,
+)
 
 CODE = """
 import sys
@@ -63,6 +72,14 @@ def test_an_evaluation_that_was_killed_says_so(tmp_path: Path) -> None:
         environment.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
         told = evaluated(tmp_path, "fatal:fatal", file.fileno())
     assert told.endswith("eval was killed (exit 137). Fix it, then run the same command again to resume.")
+
+
+def test_answers_without_a_chain_have_none_edited_and_the_training_goes_on(tmp_path: Path) -> None:
+    run, evaluation = EvalRun("first", tmp_path / "out", tmp_path), Evaluation(tasks=("mini-hop",), limit=2, faithful=2)
+    run_evaluations([run], evaluation, tmp_path / "lock")
+    continue_edited(run, ["mini-hop"], evaluation, tmp_path / "lock")
+    assert not is_edited(run, "mini-hop")
+    assert not edited_folder(run, "mini-hop").exists()
 
 
 def test_an_evaluation_asks_under_the_system_prompt_of_the_training(tmp_path: Path) -> None:
