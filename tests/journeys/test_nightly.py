@@ -77,7 +77,7 @@ def test_the_table_of_drops_is_what_the_gate_says() -> None:
 def test_no_page_advises_to_take_the_last_pass_as_a_baseline() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert "next-baseline" not in text
-    assert "It is not replaced by what passed last." in text
+    assert "Do not replace it with the last checkpoint that passed." in text
 
 
 def test_the_exit_codes_are_those_of_the_gate() -> None:
