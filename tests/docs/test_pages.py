@@ -64,8 +64,8 @@ def test_the_variables_of_the_page_are_those_of_the_code() -> None:
     hosts = (ROOT / "models" / "endpoint" / "hosts.toml").read_text(encoding="utf-8")
     own = {name for text in texts for name in re.findall(r"(?<!_)\bDTBENCH_[A-Z_]+\b", text)}
     keys = set(re.findall(r'"([A-Z_]+_API_KEY)"', hosts))
-    page = (DOCS / "reference" / "environment.md").read_text(encoding="utf-8").partition("## Variables of other tools")[0]
-    named = set(re.findall(r"`([A-Z_]{3,})`", page))
+    page = (DOCS / "reference" / "environment.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([A-Z_]{3,})`", page.partition("## Variables of other tools")[0]))
     assert named == own | keys | {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "WANDB_API_KEY"}
 
 
