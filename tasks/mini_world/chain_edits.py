@@ -44,7 +44,13 @@ class _Described(NamedTuple):
 
     words: str
     """The chain up to the end of its description."""
+    opening: str
+    """Its first words, which a trained model may leave out."""
     sounds: tuple[SoundFacts, ...]
+
+    def as_written(self, sounds: Sequence[SoundFacts]) -> str:
+        """Describe other sounds in the same form."""
+        return f"{self.opening}{describe_sounds(sounds).removeprefix(_BEGINNING)}"
 
 
 def edit_chain(item: Mapping[str, Any], chain: str) -> Sequence[ChainEdit]:
@@ -59,7 +65,7 @@ def edit_chain(item: Mapping[str, Any], chain: str) -> Sequence[ChainEdit]:
     if not ways:
         return ()
     sounds, other = rng.pick(ways)
-    edits = [ChainEdit(DESCRIPTION, describe_sounds(sounds), other.answer, described.words)]
+    edits = [ChainEdit(DESCRIPTION, described.as_written(sounds), other.answer, described.words)]
     unchanged = f"{described.words} {solution.step}"
     steps = [way for _, way in ways if way.step != solution.step]
     if steps and " ".join(chain.split()).startswith(unchanged):
@@ -93,8 +99,9 @@ def read_conclusion(chain: str) -> str:
 def _read_description(chain: str) -> _Described | None:
     words = " ".join(chain.split())
     before, found, _ = words.partition(_END)
-    sounds = read_sounds(f"{before}{_END}") if found else None
-    return None if sounds is None else _Described(f"{before}{_END}", sounds)
+    opening = _BEGINNING if before.startswith(_BEGINNING) else ""
+    sounds = read_sounds(f"{_BEGINNING}{before.removeprefix(opening)}{_END}") if found else None
+    return None if sounds is None else _Described(f"{before}{_END}", opening, sounds)
 
 
 def _read_sound(words: Sequence[str]) -> SoundFacts | None:

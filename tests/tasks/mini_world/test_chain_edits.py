@@ -91,6 +91,13 @@ def test_a_chain_that_contradicts_itself_is_not_edited() -> None:
     assert edit_chain(sample.item, "i guess . so the answer is 2") == ()
 
 
+def test_a_chain_that_leaves_its_first_words_out_is_edited_alike_in_its_own_form() -> None:
+    for sample in SAMPLES[:20]:
+        whole = sample.item["thinking"]
+        edits = [(edit.kind, f"i hear {edit.text}", edit.option) for edit in edit_chain(sample.item, whole[7:])]
+        assert edits == [(edit.kind, edit.text, edit.option) for edit in edit_chain(sample.item, whole)]
+
+
 def test_a_chain_without_its_step_has_an_edited_description_alone() -> None:
     sample = SAMPLES[0]
     chain = f"{sample.item['description']} so the answer is {sample.answer}"
