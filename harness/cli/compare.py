@@ -39,9 +39,7 @@ Runs = Annotated[
 class CompareView:
     """What is shown of a comparison beside the difference."""
 
-    flips: Annotated[
-        int, Option("--flips", "N", "How many of the questions whose result changed to list.", panel=OUTPUT)
-    ] = 10
+    flips: Annotated[int, Option("--flips", "N", "How many of the changed questions to list.", panel=OUTPUT)] = 10
     power: Annotated[
         bool, Option("--power", None, "Show the smallest difference that this many questions can detect.", panel=TESTS)
     ] = False
@@ -50,7 +48,7 @@ class CompareView:
         Option(
             "--acoustics",
             None,
-            "Also test where a run gains by what the clips sound like, such as their noise; needs dtbench[acoustics].",
+            "Also test where a run gains, by acoustic properties such as noise; needs dtbench[acoustics].",
             panel=TESTS,
         ),
     ] = False

@@ -18,7 +18,7 @@ from dtbench.training.chains.session import CotOptions, write_cot
 def cot_command(options: CotOptions, as_json: AsJson = False) -> None:
     """Write captions, questions and reference chains for training data with language models.
 
-    What a row lacks is written and checked; what fails the check is kept in rejects.jsonl. The same command resumes.
+    Whatever a row lacks is written and checked; rows that fail go to rejects.jsonl. The same command resumes.
     """
     result = write_cot(options, LiveLine(quiet=as_json))
     report = result.report

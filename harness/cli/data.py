@@ -70,7 +70,7 @@ class Pulled(NamedTuple):
 @data_commands.command(cls=HelpCommand)
 @with_options
 def pull(tasks: TaskNames = (), data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Download the data of benchmarks into the data folder; that of mini is generated.
+    """Download the data of benchmarks into the data folder (for mini, generate it).
 
     Files are pinned to the published version and checked. The same command resumes.
     """

@@ -33,9 +33,9 @@ Backend = Annotated[
 
 @with_options
 def demo_command(out: Out = None, backend: Backend = None) -> None:
-    """Run the built-in model on the built-in benchmark, with the right clips and then with those of other questions.
+    """Run the bundled model on the bundled benchmark, with the right clips and then with shuffled clips.
 
-    Nothing is downloaded. The same command resumes, or shows what is there; delete the run folder to start afresh.
+    Nothing is downloaded. The same command resumes, or shows the finished run; delete the run folder to start over.
     """
     from dtbench.harness.report.build import ReportOptions, make_report
     from dtbench.harness.run.request import RunRequest

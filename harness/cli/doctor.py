@@ -19,10 +19,10 @@ _MARKS = {"ok": "ok", "missing": "--", "broken": "!!"}
 
 @with_options
 def doctor_command(as_json: AsJson = False) -> None:
-    """Show what is installed, what works here, and what to install for what.
+    """Show what is installed, what works on this machine, and what to install for the rest.
 
-    Nothing is changed, nothing leaves this machine, and of keys only the names are shown. `--` marks what is not there
-    and not needed by every command, `!!` what is there and does not work.
+    It changes nothing, sends nothing, and shows only the names of keys. `--` marks optional parts that are missing,
+    `!!` parts that are installed but do not work.
     """
     findings = examine()
     broken = [one for one in findings if one.state == "broken"]

@@ -32,9 +32,9 @@ IDS_ALONE = "arc"
 
 @with_options
 def export_command(options: ExportOptions, as_json: AsJson = False) -> None:
-    """Write a run as a submission to a leaderboard or in a format of other tools, or check a submission.
+    """Write a run as a leaderboard submission or in another tool's format, or check a submission.
 
-    A manifest next to a submission says how its answers were made. Nothing is pushed without --push.
+    A manifest next to a submission records how its answers were made. Nothing is pushed without --push.
     """
     from dtbench.harness.export.submission import write_submission
 

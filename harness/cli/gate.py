@@ -35,10 +35,9 @@ Markdown = Annotated[
 def gate_command(options: GateOptions, junit: Junit = None, markdown: Markdown = None, as_json: AsJson = False) -> None:
     """Fail CI when a candidate run is worse than its baseline.
 
-    The candidate passes where the data show that it is not worse by --max-drop points; it is stopped where they show a
-    loss, of more than that where it is given. With --history, the last nights are taken together against one baseline,
-    and the false alarms of all --looks share --alpha. Runs on different questions, or with different settings, do not
-    pass.
+    The candidate passes if the data show that it is not worse by --max-drop points, and fails if they show a loss (of
+    more than --max-drop, if given). With --history, the last nights are pooled against one baseline, and all --looks
+    share the false-alarm rate --alpha. Runs on different questions, or with different settings, do not pass.
     """
     asked: tuple[int, int] | None = None
     if options.until is None:

@@ -19,9 +19,9 @@ from dtbench.harness.core.options import ASK, INPUT, PANELS, REQUIRED
 GROUPS: Mapping[str, Sequence[str]] = {
     "Start": ("demo", "doctor", "tasks", "models", "new", "data"),
     "Evaluate": ("run", "sweep", "merge", "score", "compare", "gate", "subset"),
-    "Look": ("report", "table", "plot", "board", "judge", "faithful", "export", "view", "watch"),
+    "Results": ("report", "table", "plot", "board", "judge", "faithful", "export", "view", "watch"),
     "Train": ("cot", "mine", "train", "probe"),
-    "Neighbours": ("lm-eval", "extract"),
+    "Other tools": ("lm-eval", "extract"),
 }
 """The commands of the first page, in the order in which it shows them."""
 ALIASES = {"chains": "cot"}

@@ -44,8 +44,8 @@ SIDES = {"prompt_tokens": "input", "completion_tokens": "output"}
 def judge_command(options: JudgeOptions, estimate: OnlyEstimate = False, as_json: AsJson = False) -> None:
     """Score a run's reasoning against rubrics, or its answers against the right ones, with an LLM judge.
 
-    With rubrics, wrong answers score 0, and the reasoning of a correct one is judged several times; the lowest and
-    highest marks are dropped and the rest averaged. Answers that wait for a judge have its marks in every score from
+    With rubrics, wrong answers score 0, and the reasoning of correct ones is judged several times; the lowest and
+    highest marks are dropped and the rest averaged. Answers that waited for a judge are scored with its marks from
     then on. The same command resumes.
     """
     from dtbench.harness.judge.session import describe_estimate, estimate_judge, run_judge

@@ -32,14 +32,14 @@ class Subcommand(NamedTuple):
 
 # The order of the first page is that of GROUPS in help_pages.py.
 COMMANDS = {
-    "demo": Subcommand("demo:demo_command", "See it work: the built-in model answers the built-in benchmark."),
+    "demo": Subcommand("demo:demo_command", "See it work: the bundled model answers the bundled benchmark."),
     "doctor": Subcommand("doctor:doctor_command", "Show what is installed, what works here, and what to install."),
     "tasks": Subcommand("tasks:tasks_command", "List benchmarks and what is known about each."),
-    "new": Subcommand("new:new_commands", "Write the first files of a task of your own, ready to run."),
+    "new": Subcommand("new:new_commands", "Create the first files of your own task, ready to run."),
     "data": Subcommand("data:data_commands", "Download a benchmark's data, check it, or convert training data."),
     "models": Subcommand("models:models_command", "List model families and what is known about each."),
     "run": Subcommand("run:run_command", "Run a model on benchmarks, store every answer, print the scores."),
-    "sweep": Subcommand("sweep:sweep_command", "Run several checkpoints one after the other, and print one table."),
+    "sweep": Subcommand("sweep:sweep_command", "Run several checkpoints one after another, and print one table."),
     "merge": Subcommand("merge:merge_command", "Summarize a run of several shards, or say which are missing."),
     "score": Subcommand("score:score_command", "Score predictions or a stored run as the benchmark's authors do."),
     "compare": Subcommand(
@@ -48,25 +48,25 @@ COMMANDS = {
     "cot": Subcommand("cot:cot_command", "Write questions and reasoning chains for training data with LLMs."),
     "mine": Subcommand("mine:mine_command", "Keep the questions that a checkpoint only sometimes gets right."),
     "gate": Subcommand("gate:gate_command", "Fail CI when a candidate run is worse than its baseline."),
-    "subset": Subcommand("subset:subset_command", "Find a small set of questions that ranks runs as all of them do."),
-    "report": Subcommand("report:report_command", "Write an HTML page with every answer of one run, or of two."),
-    "table": Subcommand("table:table_command", "Make the table that a paper prints, from runs and published scores."),
+    "subset": Subcommand("subset:subset_command", "Select a small set of questions that ranks runs like the whole."),
+    "report": Subcommand("report:report_command", "Write an HTML page with every answer of one run or several."),
+    "table": Subcommand("table:table_command", "Make a table for a paper, from runs and published scores."),
     "plot": Subcommand("plot:plot_command", "Draw runs for a paper or a slide, as SVG, PNG or PDF."),
     "board": Subcommand("board:board_command", "Show published scores next to your own runs."),
     "judge": Subcommand("judge:judge_command", "Score a run's reasoning chains against rubrics with an LLM judge."),
     "faithful": Subcommand(
-        "faithful:faithful_command", "Change a run's reasoning, and count the answers that follow it."
+        "faithful:faithful_command", "Edit a run's reasoning, and count the answers that follow it."
     ),
     "export": Subcommand("export:export_command", "Write a submission to a leaderboard, or check one."),
-    "view": Subcommand("view:view_command", "Serve the report of all runs below a folder, live while they go on."),
-    "watch": Subcommand("watch:watch_command", "Follow a run that is going on elsewhere."),
+    "view": Subcommand("view:view_command", "Serve a live report of all runs below a folder."),
+    "watch": Subcommand("watch:watch_command", "Follow a run that was started elsewhere."),
     "lm-eval": Subcommand(
         "main:lm_eval_command",
-        "Run lm-eval with dtbench's models and benchmarks in it.",
+        "Run lm-eval with dtbench's models and benchmarks added.",
         {"ignore_unknown_options": True, "allow_extra_args": True},
     ),
     "train": Subcommand("train:train_command", "Train a model in RL stages and evaluate it after each."),
-    "probe": Subcommand("probe:probe_commands", "Look inside a model: what a training changed, and where it decides."),
+    "probe": Subcommand("probe:probe_commands", "Look inside a model: what training changed, and where it decides."),
     "extract": Subcommand("extract:extract_command", "Extract the answer from model outputs, without a run."),
 }
 VERBOSE = ("-v", "-vv", "--verbose")

@@ -17,7 +17,7 @@ from dtbench.harness.core.options import AsJson, MaxFailed, RunArgument
 def merge_command(run: RunArgument, max_failed: MaxFailed = 0.01, as_json: AsJson = False) -> None:
     """Summarize a run of several shards, or say which of them are missing, incomplete or running.
 
-    The last shard to finish does this by itself; use it where that failed, or to look.
+    The last shard to finish does this itself; use the command if that failed, or to check progress.
     """
     from dtbench.harness.run.shards import INCOMPLETE, merge_shards
 

@@ -25,7 +25,11 @@ HOSTS = "hosts"
 
 Name = Annotated[
     str | None,
-    Argument("[FAMILY]", "Only this family: its name, or your own TOML file; `hosts` lists hosts.", values="families"),
+    Argument(
+        "[FAMILY]",
+        "Only this family: its name, or your own TOML file; `hosts` lists the known hosts.",
+        values="families",
+    ),
 ]
 
 _EMPTY: tuple[Any, ...] = (None, "", (), {}, [])

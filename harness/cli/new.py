@@ -18,7 +18,7 @@ new_commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 @new_commands.callback()
 def new_command() -> None:
-    """Write the first files of a task of your own, ready to run."""
+    """Create the first files of your own task, ready to run."""
 
 
 @new_commands.command(cls=HelpCommand)
@@ -33,7 +33,7 @@ def task(
 ) -> None:
     """Write a task file, three questions with clips, and a test that passes; nothing is overwritten.
 
-    Put your own questions in their place, and let the task file say where its fields are.
+    Replace the questions with your own, and adapt the field names in the task file.
     """
     from dtbench.tasks.new_task import test_file_of, write_new_task
 

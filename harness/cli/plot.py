@@ -17,15 +17,15 @@ from dtbench.harness.store.table_types import WrittenPicture
 
 Out = Annotated[
     Path | None,
-    Option("--out", "FILE", "The picture, by its ending an .svg, .png or .pdf.", panel=OUTPUT, shown="KIND.svg"),
+    Option("--out", "FILE", "The figure: an .svg, .png or .pdf file.", panel=OUTPUT, shown="KIND.svg"),
 ]
 
 
 @with_options
 def plot_command(options: PlotOptions, out: Out = None, as_json: AsJson = False) -> None:
-    """Draw runs for a paper or a slide: groups, reasoning, calibration, a training, or many nights.
+    """Draw runs for a paper or a slide: groups, reasoning, calibration, a training, or nightly runs.
 
-    The same runs give the same file, to the byte. Needs matplotlib, of the extra `analysis`.
+    The same runs give a byte-identical file. Needs matplotlib (the extra `analysis`).
     """
     out = out or Path(f"{options.kind}.svg")
     ending = out.suffix.lower().removeprefix(".")

@@ -27,7 +27,7 @@ PROGRESS_SECONDS = 15.0
 
 @probe_commands.callback()
 def probe_command() -> None:
-    """Look inside a model: what a training changed in it, and where it decides."""
+    """Look inside a model: what training changed, and where it decides."""
 
 
 @probe_commands.command(cls=HelpCommand)

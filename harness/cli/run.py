@@ -71,7 +71,7 @@ def run_command(
 ) -> None:
     """Run a model on benchmarks, store every answer and print the scores.
 
-    The same command resumes a run that was interrupted: nothing is asked twice.
+    The same command resumes an interrupted run; no question is asked twice.
     """
     from dtbench.harness.export.trackers import FAILED, get_loggers, log_summary
     from dtbench.harness.run.config import refuse_incomplete

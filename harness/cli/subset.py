@@ -22,10 +22,10 @@ _COLUMNS = (
 
 @with_options
 def subset_command(request: SubsetRequest, as_json: AsJson = False) -> None:
-    """Find a small set of questions that ranks stored runs as all questions do, and tell its error.
+    """Select a small set of questions that ranks stored runs like the whole, and measure its error.
 
-    The error is that of runs which had no part in choosing: each is left out once. Sets that are drawn at random are
-    shown beside it.
+    The error is measured on runs that took no part in the selection: each is left out once. Random sets are shown for
+    comparison.
     """
     from dtbench.harness.compare.subset import find_subset
 

@@ -27,10 +27,10 @@ TITLES = ("official, in %", "task", "score", "95 %", "time", "status")
 
 @with_options
 def sweep_command(request: SweepRequest, as_json: AsJson = False) -> None:
-    """Run several checkpoints on the same benchmarks, one after the other, and print one table.
+    """Run several checkpoints on the same benchmarks, one after another, and print one table.
 
-    Each has a run folder of its own in --out, and the same command resumes all of them. Where one fails, the next one
-    is run.
+    Each has its own run folder in --out, and the same command resumes all of them. If one fails, the next one still
+    runs.
     """
     from dtbench.harness.run.sweep import sweep, worst_exit_code
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dtbench.harness.table.paper_table import PaperTable
 
 AsMarkdown = Annotated[bool, Option("--md", None, "Write Markdown.", panel=OUTPUT)]
-AsLatex = Annotated[bool, Option("--latex", None, "Write LaTeX, for the package booktabs.", panel=OUTPUT)]
+AsLatex = Annotated[bool, Option("--latex", None, "Write LaTeX (needs the package booktabs).", panel=OUTPUT)]
 AsCsv = Annotated[bool, Option("--csv", None, "Write CSV.", panel=OUTPUT)]
 AsHtml = Annotated[bool, Option("--html", None, "Write an HTML page.", panel=OUTPUT)]
 Out = Annotated[
@@ -32,7 +32,7 @@ Out = Annotated[
     Option(
         "--out",
         "FILE",
-        "Where to write it; the format by its ending: .md, .tex, .csv, .html.",
+        "Output file; its extension sets the format: .md, .tex, .csv, .html.",
         panel=OUTPUT,
         shown="stdout",
         values="files",
@@ -51,10 +51,10 @@ def table_command(  # noqa: PLR0913 - its parameters are options
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make the table that a paper prints: runs and published rows, the columns of the benchmark's own table.
+    """Make a table for a paper: runs and published scores, with the columns of the benchmark's own table.
 
-    Figures come from what the runs stored. Best and second best are marked, and so is what differs from the first run
-    by more than chance, by paired tests that are corrected for the number of cells.
+    Numbers come from the stored runs. Best and second best are marked, and so are significant differences from the
+    first run, by paired tests corrected for the number of cells.
     """
     from dtbench.harness.store.run_folder import StoredRun
     from dtbench.harness.table.paper_table import table_of

@@ -23,7 +23,7 @@ LmEval = Annotated[
     Option(
         "--lm-eval",
         None,
-        "Print the folder for lm-eval's --include_path; with TASK,TASK the files of these.",
+        "Print the folder for lm-eval's --include_path; with TASK,TASK, the files of these tasks.",
         panel=OUTPUT,
     ),
 ]

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from dtbench.training.recipe.settings import StageRecipe
 
 DryRun = Annotated[
-    bool, Option("--dry-run", None, "Print every command of every role, and what it takes; run nothing.", panel=RUNS)
+    bool,
+    Option("--dry-run", None, "Print every command of every role and the resources it needs; run nothing.", panel=RUNS),
 ]
 SHOWN = ("reward", "kl", "completion_length", "guard_rate", "right_low_marks", "grad_norm", "seconds")
 """What a line of progress says of a step, beside the parts of the reward."""
@@ -52,7 +53,7 @@ Table = Mapping[str, Any]
 def train_command(options: TrainOptions, dry_run: DryRun = False, as_json: AsJson = False) -> None:
     """Train a model in stages of reinforcement learning and evaluate it after each.
 
-    The same command resumes, within a stage from its last complete checkpoint.
+    The same command resumes; within a stage, from its last complete checkpoint.
     """
     if dry_run:
         for line in estimate_lines(options.load()):

@@ -16,9 +16,9 @@ from dtbench.harness.view.request import ViewOptions
 
 @with_options
 def view_command(options: ViewOptions, as_json: AsJson = False) -> None:
-    """Serve the report of all runs below a folder to a browser on this machine, live while runs go on.
+    """Serve a live report of all runs below a folder, to a browser on this machine.
 
-    A list of the runs leads to the report of one or of several. It reads what runs have written and changes nothing.
+    A list of the runs links to reports of one run or several. It only reads what runs have written.
     """
     from dtbench.harness.view.index import RunIndex
     from dtbench.harness.view.pages import ReportPages

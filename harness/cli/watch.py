@@ -19,7 +19,7 @@ from dtbench.harness.run.live_line import PLAIN_SECONDS, is_rewritable, terminal
 from dtbench.harness.run.watch import KILLED, RUNNING, RunWatch, WatchedFolder, run_to_watch
 
 Folder = Annotated[Path, Argument("RUN", "Folder of a run, a judge, `cot` or a training.")]
-Every = Annotated[float, Option("--every", "SECONDS", "Seconds between two looks.", panel=RUNS)]
+Every = Annotated[float, Option("--every", "SECONDS", "Seconds between updates.", panel=RUNS)]
 Once = Annotated[bool, Option("--once", None, "Print the state once instead of following it.", panel=OUTPUT)]
 EXIT_CODES = {"done": 0, "failed": 3, KILLED: 3, "interrupted": 130}
 
@@ -33,9 +33,9 @@ class Watcher(Protocol):
 
 @with_options
 def watch_command(run: Folder, every: Every = 2.0, once: Once = False, as_json: AsJson = False) -> None:
-    """Follow a run that is going on elsewhere: its progress, the time left, and whether it is alive.
+    """Follow a run that was started elsewhere: its progress, the time left, and whether it is alive.
 
-    It reads the run's folder and changes nothing in it. It ends when the run does, with the run's exit code.
+    It only reads the run's folder. It ends when the run does, with the run's exit code.
     """
     if every <= 0:
         raise UserError(f"--every {every:g}: more than 0 seconds are expected.")

@@ -83,7 +83,7 @@ class GateOptions:
         Option(
             "--history",
             "DIR",
-            "Folder with the runs of earlier nights: the last ones are taken together with the candidate.",
+            "Folder with the runs of earlier nights; the last ones are pooled with the candidate.",
             panel=TESTS,
             values="files",
         ),
@@ -93,7 +93,7 @@ class GateOptions:
         Option(
             "--looks",
             "N",
-            "How many nights this baseline is to be compared with; their false alarms share --alpha.",
+            "How often this baseline will be compared; all comparisons share --alpha.",
             panel=TESTS,
             shown="30 with --history, else 1",
         ),
@@ -101,7 +101,7 @@ class GateOptions:
     ] = 30
     window: Annotated[
         int,
-        Option("--window", "N", "How many nights are taken together, the candidate's included.", panel=TESTS),
+        Option("--window", "N", "How many nights are pooled, including the candidate's.", panel=TESTS),
         at_least(1),
     ] = 5
     policy: Annotated[
@@ -119,7 +119,7 @@ class GateOptions:
         Option(
             "--until",
             "WHEN",
-            "decided: ask the candidate in rounds, and stop as soon as the verdict stands.",
+            "decided: run the candidate in rounds, and stop as soon as the verdict is certain.",
             panel=TESTS,
             values=("decided",),
         ),
@@ -127,7 +127,7 @@ class GateOptions:
     ] = None
     model: Annotated[
         str | None,
-        Option("--model", "MODEL", "With --until, the model of a candidate that has no run yet.", panel=TESTS),
+        Option("--model", "MODEL", "With --until, the model of a candidate without a run.", panel=TESTS),
     ] = None
     task: SharedTask = None
     score: ScoreName = "official"

@@ -49,7 +49,7 @@ class SubsetRequest:
     ] = ()
     size: Annotated[
         int | None,
-        Option("--size", "N", "How many questions the set has.", missing="say how many, such as --size 100."),
+        Option("--size", "N", "How many questions to select.", missing="say how many, such as --size 100."),
         at_least(1),
     ] = None
     out: Annotated[
@@ -57,7 +57,7 @@ class SubsetRequest:
         Option(
             "--out",
             "FILE",
-            "Where the ids go, one per line, for `dtbench run --ids FILE`.",
+            "File for the ids, one per line, for `dtbench run --ids FILE`.",
             panel=OUTPUT,
             shown="printed",
             values="files",
@@ -65,7 +65,7 @@ class SubsetRequest:
     ] = None
     task: Annotated[
         str | None,
-        Option("--task", "TASK", "This benchmark of the runs.", shown="the only one", values="tasks"),
+        Option("--task", "TASK", "Benchmark of the runs.", shown="the only one", values="tasks"),
     ] = None
     score: ScoreName = "strict"
     seed: Seed = 0

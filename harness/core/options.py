@@ -174,7 +174,7 @@ BaseUrl = Annotated[
     Option(
         "--base-url",
         "URL",
-        "OpenAI-compatible endpoint, e.g. localhost:8000; --model is then the name that it serves.",
+        "OpenAI-compatible endpoint, e.g. localhost:8000; --model is then the served model name.",
         panel=ANSWERS,
     ),
 ]
@@ -183,7 +183,7 @@ ModelOptions = Annotated[
     Option(
         "-M",
         "KEY=VALUE",
-        "Engine, request or sampling setting (repeatable); `-M help` lists all of this model.",
+        "Engine, request or sampling setting (repeatable); `-M help` lists all for this model.",
         parse=parse_pairs,
         repeated=True,
         panel=ANSWERS,
@@ -195,9 +195,9 @@ Backend = Annotated[
     Option(
         "--backend",
         "NAME",
-        "What runs a checkpoint: vllm, or local (transformers). openai asks a URL or a name by its client.",
+        "What runs a checkpoint: vllm or local (transformers); openai uses the openai client for a URL or name.",
         panel=ANSWERS,
-        shown="what its family names first",
+        shown="the first of its family",
         values=("vllm", "local", "openai"),
     ),
 ]
@@ -224,9 +224,9 @@ RunLabels = Annotated[
     Option(
         "--label",
         "TEXT",
-        "What to call a run, in the order of the runs (repeatable).",
+        "Name of a run, in the order of the runs (repeatable).",
         panel=OUTPUT,
-        shown="the name of its model",
+        shown="its model's name",
     ),
 ]
 DataOfRun = Annotated[
@@ -269,12 +269,14 @@ ModelConcurrency = Annotated[
 ]
 Jobs = Annotated[
     int | None,
-    Option("-j", "N", "Clips that --acoustics measures at once.", panel=RUNS, shown="one for each core"),
+    Option("-j", "N", "Clips that --acoustics measures in parallel.", panel=RUNS, shown="one per core"),
     at_least(1),
 ]
 Rpm = Annotated[
     float | None,
-    Option("--rpm", "N", "Requests per minute at most, evenly spaced, retries included.", panel=RUNS, shown="no limit"),
+    Option(
+        "--rpm", "N", "Maximum requests per minute, evenly spaced, including retries.", panel=RUNS, shown="no limit"
+    ),
     above(0),
 ]
 Seed = Annotated[
@@ -282,7 +284,7 @@ Seed = Annotated[
     Option(
         "--seed",
         "SEED",
-        "Random seed, for sampling and for anything else drawn at random.",
+        "Random seed, for sampling and all other random draws.",
         panel=ANSWERS,
     ),
 ]
@@ -291,8 +293,8 @@ PromptFile = Annotated[
     Option(
         "--prompt",
         "FILE",
-        "Your own prompt template, with {question} and {options} in it, or the name of one by a model's authors, such "
-        "as r1-aqa/mmau (`dtbench models NAME` lists them).",
+        "Your own prompt template with {question} and {options}, or the name of a published one, such as "
+        "r1-aqa/mmau (`dtbench models NAME` lists them).",
         parse=Path,
         panel=ANSWERS,
         shown="the benchmark's own",
@@ -304,8 +306,8 @@ ThinkBudget = Annotated[
     Option(
         "--think-budget",
         "N,...",
-        "Most tokens of a chain of thought, after which the model has to answer; several for a run with each and the "
-        "accuracy over the budget.",
+        "Maximum tokens of the chain of thought, after which the model has to answer; several values give one run each "
+        "and the accuracy over the budget.",
         parse=parse_budgets,
         panel=ANSWERS,
         shown="no limit",
@@ -316,9 +318,9 @@ SystemPrompt = Annotated[
     Option(
         "--system",
         "TEXT",
-        "System prompt: its words, or a file of them; an empty text for none.",
+        "System prompt, as text or as a file; an empty text for none.",
         panel=ANSWERS,
-        shown="that of the model's family, if it has one",
+        shown="the family's, if it has one",
         values="files",
     ),
 ]
@@ -327,7 +329,7 @@ LongClips = Annotated[
     Option(
         "--long-clips",
         "RULE",
-        "Clips longer than the model takes: cut (keep the beginning), windows (several pieces) or refuse.",
+        "Clips longer than the model accepts: cut (keep the beginning), windows (several pieces) or refuse.",
         panel=ANSWERS,
         values=("cut", "windows", "refuse"),
     ),
@@ -337,7 +339,7 @@ MaxCost = Annotated[
     Option(
         "--max-cost",
         "DOLLARS",
-        "End in good order once this much is spent, over all starts; needs a price (-M price_in, -M price_out).",
+        "Stop cleanly once this much is spent, over all sessions; needs a price (-M price_in, -M price_out).",
         panel=RUNS,
         shown="no limit",
     ),
@@ -348,7 +350,7 @@ MaxTokensInAll = Annotated[
     Option(
         "--max-tokens-in-all",
         "N",
-        "End in good order once so many tokens are read and written, over all starts.",
+        "Stop cleanly once this many input and output tokens are used, over all sessions.",
         panel=RUNS,
         shown="no limit",
     ),
@@ -364,7 +366,7 @@ Against = Annotated[
     Option(
         "--against",
         "TASK,...",
-        "Refuse training rows that overlap these benchmarks; `found` means all whose data is here.",
+        "Refuse training rows that overlap with these benchmarks; `found` means all whose data is here.",
         values="task lists",
     ),
 ]

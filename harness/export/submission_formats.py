@@ -207,8 +207,8 @@ class ExportOptions:
         Option(
             "--format",
             "FORMAT",
-            f"For boards: arc (Audio Reasoning Challenge), {', '.join(name for name in FORMATS if name != 'arc')}. Of "
-            f"whole runs: {', '.join(RUN_FORMATS)}.",
+            f"For leaderboards: arc (Audio Reasoning Challenge), {', '.join(one for one in FORMATS if one != 'arc')}. "
+            f"For whole runs: {', '.join(RUN_FORMATS)}.",
             missing=f"one of {', '.join((*FORMATS, *RUN_FORMATS))}.",
             panel=OUTPUT,
             values=(*FORMATS, *RUN_FORMATS),
@@ -242,13 +242,13 @@ class ExportOptions:
         Option(
             "--push",
             "ORG/NAME",
-            "Push the files to this repository of the hub too: parquet to a data set, hub-eval to a model.",
+            "Also push the files to this hub repository: parquet to a data set, hub-eval to a model.",
             panel=OUTPUT,
             shown="nothing is pushed",
         ),
     ] = None
     direct: Annotated[
-        bool, Option("--direct", None, "Push hub-eval as a commit, not as a pull request.", panel=OUTPUT)
+        bool, Option("--direct", None, "Push hub-eval as a commit instead of a pull request.", panel=OUTPUT)
     ] = False
     with_text: Annotated[
         bool,
@@ -268,7 +268,7 @@ class ExportOptions:
     ] = None
     source: Annotated[
         str | None,
-        Option("--source", "URL", "The page with the details, for hub-eval.", panel=OUTPUT, shown="the model's page"),
+        Option("--source", "URL", "Page with the details, for hub-eval.", panel=OUTPUT, shown="the model's page"),
     ] = None
 
     def __post_init__(self) -> None:

@@ -44,7 +44,7 @@ class FaithfulOptions:
         Option(
             "--model",
             "MODEL",
-            "What continues the reasoning: a checkpoint, a model's name or the URL of an endpoint.",
+            "Model that continues the reasoning: a checkpoint, a name or the URL of an endpoint.",
             panel=opts.ANSWERS,
             shown="the run's own",
             values="models",
@@ -81,7 +81,7 @@ class FaithfulOptions:
         Option(
             "--out",
             "DIR",
-            "Folder of what is measured; one that already holds some is resumed.",
+            "Folder of the measurements; one that already holds some is resumed.",
             panel=opts.OUTPUT,
             shown="RUN/faithful",
             values="folders",

@@ -75,9 +75,9 @@ class JudgeOptions:
             "--scorer",
             "NAME",
             "What is judged: `rubric` (the reasoning, by each question's criteria), `same-answer` (whether an answer "
-            "is right), `embedding` (which option it is nearest to), or a scorer of the task that waits for a judge.",
+            "is right), `embedding` (the option closest to it), or a scorer of the task that waits for a judge.",
             panel=opts.ANSWERS,
-            shown="rubric where questions have criteria, else what the task waits for",
+            shown="rubric if there are criteria, else the task's",
             values=("rubric", "same-answer", "embedding"),
         ),
     ] = None

@@ -35,21 +35,21 @@ class PlotOptions:
         Sequence[Path],
         Argument(
             "RUN...",
-            "Run folders; for --kind training that of a training, for weights, states and lens that of a probe, "
-            "for budget and history also a folder of runs.",
+            "Run folders; the folder of a training for --kind training, of a probe for weights, states and lens; for "
+            "budget and history, a folder of runs works too.",
             values="runs",
         ),
     ] = ()
     kind: Annotated[
         str,
-        Option("--kind", "KIND", f"What is drawn: {', '.join(KINDS)}.", panel=OUTPUT, values=tuple(KINDS)),
+        Option("--kind", "KIND", f"What to draw: {', '.join(KINDS)}.", panel=OUTPUT, values=tuple(KINDS)),
     ] = "groups"
     by: Annotated[
         str | None,
         Option(
             "--by",
             "HEADING",
-            "With --kind groups, a row for each value of this heading of the questions.",
+            "With --kind groups, one row per value of this heading.",
             shown="the columns of the benchmark's own table",
         ),
     ] = None
@@ -73,7 +73,7 @@ class PlotOptions:
         Option(
             "--baseline",
             "RUN",
-            "With --kind history, the run that the gate compared each night with.",
+            "With --kind history, the baseline of the gate.",
             panel=TESTS,
             values="runs",
             is_run=True,

@@ -54,21 +54,22 @@ class WeightsRequest:
     before: Annotated[str, Argument("A", "The checkpoint before: a folder, a hub id, a stage of a training.")]
     after: Annotated[str, Argument("B", "The checkpoint after; a LoRA adapter counts with its base.")]
     later: Annotated[
-        str | None, Argument("[C]", "A third one, after B: does it go on in the same direction, or undo?")
+        str | None,
+        Argument("[C]", "A third checkpoint after B: does it continue in the same direction, or undo the change?"),
     ] = None
     learning_rate: Annotated[
         float | None,
         Option(
             "--learning-rate",
             "RATE",
-            "Of the training between A and B; with --steps it tells what the optimiser explains.",
-            shown="that of the training whose stages they are",
+            "Learning rate of the training from A to B; with --steps, shows what the optimiser explains.",
+            shown="that of their training",
         ),
         above(0),
     ] = None
     steps: Annotated[
         int | None,
-        Option("--steps", "N", "Steps of that training.", shown="those of the training whose stages they are"),
+        Option("--steps", "N", "Steps of that training.", shown="those of their training"),
         at_least(1),
     ] = None
     out: Annotated[
@@ -76,7 +77,7 @@ class WeightsRequest:
         Option(
             "--out",
             "DIR",
-            "Folder for weights.json and a line a tensor, from which the same command resumes.",
+            "Folder for weights.json and one line per tensor; the same command resumes.",
             panel=OUTPUT,
             shown="nothing is written",
             values="folders",

@@ -81,7 +81,7 @@ class ReportOptions:
         Option(
             "--clips-size",
             "SIZE",
-            "Most that embedded clips take of the page: what changed goes in first, then wrong, then right answers.",
+            "Maximum size of embedded clips; changed questions go first, then wrong, then right answers.",
             panel=OUTPUT,
         ),
     ] = CLIPS_SIZE
@@ -90,7 +90,7 @@ class ReportOptions:
         Option(
             "--acoustics",
             None,
-            "Also group questions by what the clips sound like, and test the trends; needs dtbench[acoustics].",
+            "Also group questions by acoustic properties of the clips, and test the trends; needs dtbench[acoustics].",
             panel=OUTPUT,
         ),
     ] = False

@@ -116,8 +116,8 @@ class RunRequest:
         Option(
             "--audio",
             "MODE",
-            "What the model hears: clip, or as a test of whether it listens silence, noise or shuffle "
-            "(the clip of another question), noise:10dB (the clip with noise) or mp3:16k, opus:16k (through a codec).",
+            "What the model hears: clip; to test whether it listens, silence, noise or shuffle (another question's "
+            "clip), noise:10dB (the clip with noise), or mp3:16k, opus:16k (the clip through a codec).",
             panel=opts.TESTS,
             values=(*AUDIO_MODES, *AUDIO_EXAMPLES),
         ),
@@ -128,8 +128,8 @@ class RunRequest:
         Option(
             "--permute",
             "K",
-            "Rotate the answer options by K places, to test for position bias; cyclic: a run for each rotation, all: "
-            "for each order (24 at most).",
+            "Rotate the answer options by K places, to test for position bias; cyclic: one run per rotation, all: "
+            "one per order (at most 24).",
             parse=opts.parse_permutation,
             panel=opts.TESTS,
             shown="0",
@@ -143,8 +143,8 @@ class RunRequest:
         Option(
             "--paraphrase",
             "FILE",
-            "Ask the questions in other words: JSON lines with id and question, choices or both; several lines for an "
-            "id are several runs.",
+            "Reword the questions: JSON lines with id and question, choices or both; several lines per id give several "
+            "runs.",
             parse=Path,
             panel=opts.TESTS,
             values="files",
@@ -155,9 +155,9 @@ class RunRequest:
         Option(
             "--wording",
             "K",
-            "Of several paraphrases of each question only the K-th.",
+            "Only the K-th of several paraphrases of each question.",
             panel=opts.TESTS,
-            shown="all, a run for each",
+            shown="all, one run each",
         ),
         at_least(1),
     ] = None
@@ -180,9 +180,9 @@ class RunRequest:
         Option(
             "--shard",
             "I/N",
-            "Ask only part I of N of the questions; the other parts go to the same --out.",
+            "Ask only part I of N of the questions; other parts use the same --out.",
             panel=opts.RUNS,
-            shown="1/1, or its own part in a SLURM array",
+            shown="1/1; in a SLURM array, the task's part",
         ),
     ] = None
 
@@ -284,7 +284,7 @@ class SweepRequest(RunRequest):
 
     models: Annotated[
         Sequence[str],
-        Argument("MODEL...", "Checkpoints, or whatever else `dtbench run --model` takes.", missing=NO_MODELS),
+        Argument("MODEL...", "Checkpoints, or anything else that `dtbench run --model` takes.", missing=NO_MODELS),
     ] = ()
     model: str = ""
     """Not given: `models` are."""
@@ -293,7 +293,7 @@ class SweepRequest(RunRequest):
         Option(
             "--out",
             "DIR",
-            "Folder in which each checkpoint has a run folder of its own; the same command resumes.",
+            "Folder with one run folder per checkpoint; the same command resumes.",
             panel=opts.OUTPUT,
             shown="results/runs",
             values="files",

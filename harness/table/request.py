@@ -24,16 +24,14 @@ class TableOptions:
 
     runs: Annotated[
         Sequence[Path],
-        Argument(
-            "RUN...", "Run folders, a row each; the others are tested against the first.", values="runs", is_run=True
-        ),
+        Argument("RUN...", "Run folders, one row each; each is tested against the first.", values="runs", is_run=True),
     ] = ()
     by: Annotated[
         str | None,
         Option(
             "--by",
             "HEADING",
-            "A column for each value of this heading of the questions, or `task` for one for each benchmark.",
+            "One column per value of this heading, or `task` for one per benchmark.",
             shown="the columns of the benchmark's own table",
         ),
     ] = None
@@ -53,14 +51,14 @@ class TableOptions:
     ] = "official"
     published: Annotated[
         bool,
-        Option("--published", None, "Add all published reports that can be compared, marked as such.", panel=OUTPUT),
+        Option("--published", None, "Add all comparable published scores, marked as such.", panel=OUTPUT),
     ] = False
     reports: Annotated[
         Sequence[str],
         Option(
             "--with",
             "MODEL",
-            "Add the published reports of this model, comparable or not (repeatable).",
+            "Add the published scores of this model, comparable or not (repeatable).",
             panel=OUTPUT,
         ),
     ] = ()
@@ -69,8 +67,8 @@ class TableOptions:
         Option(
             "--rubric",
             None,
-            "Add the marks of judges and the length of the reasoning; the marks stand there anyway where a judge "
-            "scored one of the runs.",
+            "Add the marks of judges and the length of the reasoning; the marks are added anyway if a judge scored one "
+            "of the runs.",
             panel=OUTPUT,
         ),
     ] = False
@@ -79,14 +77,12 @@ class TableOptions:
         Option(
             "--interval",
             "WHERE",
-            "95 % intervals: brackets (behind each figure), below (a line of their own) or none.",
+            "95 % intervals: brackets (after each number), below (on a separate line) or none.",
             panel=OUTPUT,
             values=INTERVALS,
         ),
     ] = "none"
-    decimals: Annotated[
-        int, Option("--decimals", "N", "Decimals of a figure in percent.", panel=OUTPUT), between(0, 4)
-    ] = 1
+    decimals: Annotated[int, Option("--decimals", "N", "Decimals of percentages.", panel=OUTPUT), between(0, 4)] = 1
     task_file: TaskFile = None
 
     def __post_init__(self) -> None:

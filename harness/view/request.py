@@ -22,7 +22,10 @@ class ViewOptions:
     host: Annotated[
         str,
         Option(
-            "--host", "ADDRESS", "Address to listen on; any but a loopback one shows the runs to others.", panel=OUTPUT
+            "--host",
+            "ADDRESS",
+            "Address to listen on; any but a loopback address exposes the runs to others.",
+            panel=OUTPUT,
         ),
     ] = "127.0.0.1"
     port: Annotated[

@@ -66,15 +66,13 @@ class CotOptions:
     ]
     base_url: Annotated[
         str | None,
-        Option("--base-url", "URL", "Endpoint for every step that has none of its own.", panel=ANSWERS),
+        Option("--base-url", "URL", "Endpoint for every step without its own.", panel=ANSWERS),
     ] = None
     model: Annotated[
         str | None,
         Option("--model", "NAME", _NAME_THERE, panel=ANSWERS, shown="the only one served"),
     ] = None
-    captioner: Annotated[
-        str | None, _endpoint_option("captioner", "Endpoint that describes what is heard in each clip.")
-    ] = None
+    captioner: Annotated[str | None, _endpoint_option("captioner", "Endpoint that describes each clip.")] = None
     writer: Annotated[
         str | None,
         _endpoint_option("writer", "Endpoint that writes questions for rows without one."),

@@ -64,8 +64,8 @@ class TrainOptions:
         Option(
             "--role",
             "ROLE",
-            "Train with other nodes, the same command on each: auto, trainer, rollout or judge.",
-            shown="this machine alone",
+            "Role of this node in multi-node training (same command on every node): auto, trainer, rollout or judge.",
+            shown="a single machine",
             panel=RUNS,
             values=("auto", "trainer", "rollout", "judge"),
         ),
@@ -86,8 +86,8 @@ class TrainOptions:
         Option(
             "--judge-url",
             "URL",
-            "Endpoint of the judge that the rewards ask.",
-            shown="a node that serves the recipe's",
+            "Endpoint of the judge used by the rewards.",
+            shown="a node that serves the recipe's judge",
             panel=RUNS,
         ),
     ] = None
