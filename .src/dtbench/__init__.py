@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from dtbench.harness.extract.answer import Extraction, extract
     from dtbench.harness.extract.evidence import set_weak_aside
     from dtbench.harness.frames.chains import chains_df
+    from dtbench.harness.frames.faithful import faithful_df
     from dtbench.harness.frames.find_runs import DtbenchWarning
     from dtbench.harness.frames.flips import flips_df
     from dtbench.harness.frames.probes import probe_df
@@ -77,6 +78,7 @@ _PUBLIC = {
     "harness.extract.evidence": ("set_weak_aside",),
     "harness.plot.picture": ("plot_runs",),
     "harness.frames.chains": ("chains_df",),
+    "harness.frames.faithful": ("faithful_df",),
     "harness.frames.find_runs": ("DtbenchWarning",),
     "harness.frames.flips": ("flips_df",),
     "harness.frames.probes": ("probe_df",),
@@ -131,6 +133,7 @@ __all__ = [
     "chains_df",
     "compare",
     "extract",
+    "faithful_df",
     "flips_df",
     "gate",
     "judge",

@@ -7,7 +7,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from dtbench.harness.core.dataset import Dataset
@@ -21,6 +20,7 @@ from dtbench.harness.faithful.asked_again import (
     refused_prefill,
     try_model,
 )
+from dtbench.harness.faithful.examples import pick_examples
 from dtbench.harness.faithful.interventions import CONTROL, SHUFFLED, ChangedRun, Intervention, make_interventions
 from dtbench.harness.faithful.options import FaithfulOptions
 from dtbench.harness.faithful.rates import figures_by_group, intervention_figures, rate, read_answers
@@ -35,13 +35,13 @@ from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, Stop, Work
 from dtbench.harness.score.answer_record import error_fields, response_fields
 from dtbench.harness.score.stored_run import StoredTask
 from dtbench.harness.store.atomic import replace_whole
+from dtbench.harness.store.faithful_summaries import FOLDER, SUMMARY
 from dtbench.harness.store.faithful_types import FaithfulRecord, FaithfulSummary
 from dtbench.harness.store.jsonl import Key, json_bytes
 from dtbench.harness.store.run_folder import RunFolder, StoredRun
 from dtbench.harness.store.types import Status
 from dtbench.tasks.stored import stored_task, stored_task_name
 
-FOLDER, SUMMARY = "faithful", "faithful.json"
 LEAST_CONTROL = 0.9
 """A control that is kept less often says that the model does not continue what it is given."""
 EXIT_CODES: Mapping[str, int] = {"done": 0, "failed": 3, "interrupted": 130}
@@ -269,6 +269,7 @@ def _finish(job: _Job, folder: RunFolder) -> FaithfulResult:
         "prefill": job.prefills,
         "interventions": figures,
         "groups": figures_by_group(answers),
+        "examples": pick_examples(job.changed.interventions, answers, texts),
         "left_out": job.changed.left_out,
         "failed": failed,
         "tokens": _tokens(records),
@@ -309,16 +310,3 @@ def _tokens(records: Iterable[FaithfulRecord]) -> dict[str, int]:
         usage: Mapping[str, Any] = record["response"]["usage"] if "response" in record else {}
         found.update({name: count for name, count in usage.items() if is_count(count)})
     return dict(found)
-
-
-def read_faithful(run: Path) -> FaithfulSummary | None:
-    """Return what was measured of a run, by its folder or that of the measurement; None where nothing was."""
-    import msgspec
-
-    for place in (run / SUMMARY, run / FOLDER / SUMMARY):
-        if place.is_file():
-            try:
-                return msgspec.json.decode(place.read_bytes(), type=FaithfulSummary)
-            except msgspec.DecodeError as error:
-                raise DataError(f"{place}: not what `dtbench faithful` wrote ({error}): measure it again.") from None
-    return None

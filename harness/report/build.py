@@ -25,6 +25,7 @@ from dtbench.harness.report.columns import PackedColumns
 from dtbench.harness.report.document import MARK, PageData, clip_references, render_page
 from dtbench.harness.report.encode_clips import ReportClip
 from dtbench.harness.report.inside import probe_figures
+from dtbench.harness.report.reasoning import faithful_figures
 from dtbench.harness.report.rows import STATES
 from dtbench.harness.report.run_names import refuse_labels, refuse_repeated, title_of, with_names
 from dtbench.harness.report.task_page import TaskPage, TaskRequest, task_page
@@ -131,6 +132,8 @@ class OpenedRuns(NamedTuple):
     names: Sequence[str]
     """Of the stages of a training; empty for others."""
     training: dict[str, Any] | None
+    evaluated: Sequence[tuple[str, Path]] = ()
+    """Of a training: the name and the folder of every evaluation."""
 
 
 class BuiltPage(NamedTuple):
@@ -162,12 +165,12 @@ def open_runs(options: ReportOptions) -> OpenedRuns:
     refuse_repeated(options.runs)
     if trained is None:
         return OpenedRuns([StoredRun.open(path) for path in options.runs], (), None)
-    return OpenedRuns(trained.pop("shown"), trained.pop("names"), trained)
+    return OpenedRuns(trained.pop("shown"), trained.pop("names"), trained, trained.pop("evaluated"))
 
 
 def build_page(options: ReportOptions, opened: OpenedRuns, clips_of: ClipsOf) -> BuiltPage:
     """Build the page of these runs."""
-    runs, names, trained = opened
+    runs, names, trained, evaluated = opened
     columns = PackedColumns()
     shared, notes = _shared(runs) if runs else ([], [])
     sounds = SoundRequest(options.jobs) if options.acoustics else None
@@ -187,6 +190,7 @@ def build_page(options: ReportOptions, opened: OpenedRuns, clips_of: ClipsOf) ->
         "tasks": [task.first for task in tasks],
         "training": trained,
         "probes": probe_figures(options.run),
+        "faithful": faithful_figures(evaluated or [(one["name"], Path(one["path"])) for one in about]),
     }
     clips = clips_of(tasks)
     samples = {"states": STATES, "tasks": [task.samples for task in tasks], "clips": clip_references(clips)}
@@ -279,6 +283,7 @@ def _training_figures(options: ReportOptions) -> dict[str, Any]:
     return {
         "shown": [run for _, run in shown],
         "names": [name for name, _ in shown],
+        "evaluated": [(name, run.path) for name, run in evaluated],
         "recipe": training_recipe(options.run),
         "stages": [
             {

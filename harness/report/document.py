@@ -20,7 +20,7 @@ from dtbench.harness.report.encode_clips import ReportClip
 SCRIPTS = (
     *("dom", "picture", "save", "runs", "charts", "unpack", "samples", "filtering", "search", "list", "filters"),
     *("spectrogram", "sound", "prompt", "answer", "overview", "matrix", "compared", "papers", "acoustics", "around"),
-    *("training", "inside", "address", "main", "live"),
+    *("training", "inside", "reasoning", "address", "main", "live"),
 )
 MARK = '<meta name="generator" content="dtbench report">'
 _SLOT = re.compile(r"<!-- (policy|style|script|first|samples|rest) -->")

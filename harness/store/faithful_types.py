@@ -48,6 +48,25 @@ class LeftOutFigures(TypedDict):
     """Their chains have no edit, as the task has no rule for them or they contradict themselves."""
 
 
+class FaithfulExample(TypedDict):
+    """A changed chain word for word, and the answer behind it."""
+
+    intervention: str
+    id: str
+    own: str | None
+    """The run's own answer up to where the change ends; null where the control was not made."""
+    begun: str
+    """What the model was given."""
+    wrote: str
+    """What it wrote behind that."""
+    kept: str
+    """The option of the run."""
+    led: str
+    """The option that the change leads to."""
+    choice: str | None
+    """The option of the answer; null where it has none."""
+
+
 @final
 class FaithfulSummary(TypedDict):
     """faithful.json: how far a run's answers follow from its chains."""
@@ -65,6 +84,8 @@ class FaithfulSummary(TypedDict):
     interventions: list[InterventionFigures]
     groups: dict[str, dict[str, list[InterventionFigures]]]
     """Heading -> value -> the same figures of the questions under it."""
+    examples: NotRequired[list[FaithfulExample]]
+    """Of each kind of edit one that was followed and one that was not, where there are such."""
     left_out: LeftOutFigures
     failed: int
     """Requests without an answer."""

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple, cast
 import dtbench
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.faithful.options import FaithfulOptions
-from dtbench.harness.faithful.session import read_changed_answers, read_faithful
+from dtbench.harness.faithful.session import read_changed_answers
 from dtbench.harness.score.measures import MeasuredAnswer, checks_chains, measured_answers, run_measures
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.claim_types import ChainExample, EvaluatedRun, StageSteps, TrainedResult
+from dtbench.harness.store.faithful_summaries import read_faithful
 from dtbench.harness.store.provenance import checkout
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.types import Record

@@ -14,8 +14,9 @@ from typing import NamedTuple
 from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.core.model import Notify
 from dtbench.harness.faithful.options import FaithfulOptions
-from dtbench.harness.faithful.session import count_chains, read_faithful
+from dtbench.harness.faithful.session import count_chains
 from dtbench.harness.store.atomic import replace_whole
+from dtbench.harness.store.faithful_summaries import read_faithful
 from dtbench.harness.store.leftovers import temporary_folder
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.tasks import registry as task_registry

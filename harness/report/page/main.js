@@ -19,6 +19,7 @@ function views() {
     ["overview", "Overview"],
     ...samples,
     ...(page.first.training ? [["training", "Training"]] : []),
+    ...(page.first.faithful ? [["reasoning", "Reasoning"]] : []),
     ...(page.first.probes ? [["inside", "Inside"]] : []),
     ["settings", "Settings"],
   ];
@@ -191,6 +192,7 @@ async function start() {
   drawSettings();
   if (page.first.training) drawTraining();
   if (page.first.probes) drawProbes();
+  if (page.first.faithful) drawReasoning();
   show(viewOf(asked));
   await loadSamples();
   openSamples(asked);

@@ -17,9 +17,10 @@ from made_up_run import write_run
 
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.faithful.options import FaithfulOptions
-from dtbench.harness.faithful.session import read_changed_answers, read_faithful, run_faithful
+from dtbench.harness.faithful.session import read_changed_answers, run_faithful
 from dtbench.harness.run.live_line import LiveLine
 from dtbench.harness.run.plan import PromptForm
+from dtbench.harness.store.faithful_summaries import read_faithful
 from dtbench.harness.store.faithful_types import FaithfulSummary
 from dtbench.harness.store.json_schemas import schema_text
 from dtbench.models import from_function
