@@ -15,10 +15,16 @@ from typing import Any
 
 import pytest
 from called_birds import TASK, calls, write_birds
+from chain_reasoners import BY_ID, reference_answer
 from command import process
 from engines import ONE_PROCESS, Demo, apart, need
+from made_up_run import write_run
 from runs import records
 
+from dtbench.harness.core.schema import Sample
+from dtbench.harness.run.plan import PromptForm
+from dtbench.harness.store.faithful_summaries import read_faithful
+from dtbench.harness.store.faithful_types import FaithfulRecord
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.models.checkpoints.families import built_in_families
 
@@ -43,6 +49,8 @@ IN_A_BATCH: Mapping[str, Mapping[str, Any]] = {
     for size in ("1", "32")
 }
 HERE = {name: asked for name, asked in {**COMPARED, **IN_A_BATCH}.items() if name != "heard"}
+REASONED, CHANGED = "reasoned", 6
+"""The run whose reasoning is changed, and how many answers it has."""
 Texts = Mapping[str, str]
 
 
@@ -50,9 +58,24 @@ def held(folder: Path, backend: str, asked: Mapping[str, Mapping[str, Any]]) -> 
     """The words of every answer of these runs, by the id of its question; in one process."""
     shared = {"model": "mini", "backend": backend, "tasks": ["mini"]}
     requests = [{**shared, **one, "out": str(folder / one["out"])} for one in asked.values()]
-    told = json.loads(apart("held", given=json.dumps(requests), **ONE_PROCESS))
-    assert told["codes"] == [0] * len(asked)
+    write_run(folder / REASONED, {"mini": folder / "data"}, reasoned, form=PromptForm(answer="think"))
+    told = json.loads(apart("held", folder / REASONED, given=json.dumps(requests), **ONE_PROCESS))
+    assert told["codes"] == [0] * (len(asked) + 1)
     return {name: texts(folder / one["out"]) for name, one in asked.items()}
+
+
+def reasoned(sample: Sample, repeat: int) -> str | None:
+    """The reference chain of the first questions, whose reasoning is changed and continued."""
+    return reference_answer(sample) if sample.id in list(BY_ID)[:CHANGED] else None
+
+
+def continued(folder: Path) -> Texts:
+    """What was made of each changed chain, by question and change."""
+    changed = StoredRun.open(folder / REASONED / "faithful", "faithful")
+    return {
+        f"{one['id']}, {one['intervention']}": one["response"]["text"]
+        for one in changed.records_as("mini", FaithfulRecord)
+    }
 
 
 def texts(out: Path) -> Texts:
@@ -93,6 +116,22 @@ def test_vllm_and_transformers_say_the_same_to_every_question(
 ) -> None:
     assert len(there[name]) == COMPARED[name]["limit"]
     assert there[name].items() <= here[name].items()
+
+
+def test_vllm_and_transformers_continue_changed_reasoning_alike(
+    folder: Path, here: Mapping[str, Texts], there: Mapping[str, Texts]
+) -> None:
+    ours, theirs = continued(folder / "local"), continued(folder / "vllm")
+    assert theirs == ours
+    first, second = (read_faithful(folder / backend / REASONED) for backend in ("local", "vllm"))
+    assert first is not None
+    assert second is not None
+    assert first["interventions"] == second["interventions"]
+    counts = {one["intervention"]: one["n"] for one in first["interventions"]}
+    assert counts["control"] == counts["empty"] == CHANGED
+    followed = next(one["follow"] for one in first["interventions"] if one["intervention"] == "step")
+    assert followed is not None
+    assert followed["accuracy"] == 1.0  # it gives the option that its own words have just concluded
 
 
 @pytest.mark.parametrize("name", IN_FLIGHT)
