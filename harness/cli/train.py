@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dtbench.harness.cli.claim_lines import print_claims
 from dtbench.harness.cli.next_steps import NextStep, print_next
 from dtbench.harness.cli.tables import percent, print_rows
 from dtbench.harness.cli.typer_options import with_options
@@ -64,6 +65,8 @@ def train_command(options: TrainOptions, dry_run: DryRun = False, as_json: AsJso
             typer.echo(f"# {line}")
         return
 
+    from dtbench.training.claims.own_stages import own_claims
+
     live = LiveLine(quiet=as_json)
     place = find_role(options)
     if place is not None and place.index:
@@ -71,10 +74,12 @@ def train_command(options: TrainOptions, dry_run: DryRun = False, as_json: AsJso
         typer.echo(json.dumps(outcome) if as_json else f"{place}: done, after {outcome['attempts']} attempts")
         return
     table = train(options, live, lambda stage, metrics: live.say(_step_line(stage, metrics)), place)
+    claims = own_claims(options)
     if as_json:
-        typer.echo(json.dumps(table))
+        typer.echo(json.dumps({**table, "claims": claims.results}))
     else:
         print_table(table)
+        print_claims(*claims)
         print_next(*_next_steps(options))
 
 

@@ -52,11 +52,11 @@ class TrainedArm(NamedTuple):
         return f"{self.arm}.json" if self.arm == BASE else f"{self.arm}-{self.recipe.seed}.json"
 
 
-def trained_result(one: TrainedArm, seconds: float, cores: int) -> TrainedResult:
-    """Make the result of a finished training, of its stages alone; of the base, of its prompts."""
+def trained_result(one: TrainedArm, seconds: float, cores: int, *, with_base: bool = False) -> TrainedResult:
+    """Make the result of a finished training, of its stages alone or with its base; of the base, of its prompts."""
     is_base = one.arm == BASE
     stages = [] if is_base else [stage.name for stage in one.recipe.stage]
-    runs = list(_base_runs(one) if is_base else _stage_runs(one))
+    runs = [*(_base_runs(one) if is_base or with_base else ()), *(() if is_base else _stage_runs(one))]
     git = checkout(Path(__file__).resolve())
     return {
         "schema": SCHEMA,
@@ -115,7 +115,7 @@ def _questions(task: str, count: int) -> str:
 def _base_runs(one: TrainedArm) -> Iterator[EvaluatedRun]:
     names = [BASE, *(f"{BASE}, {prompt}" for prompt in base_prompts(one.recipe))]
     for name, run in zip(names, base_evaluations(one.recipe, one.layout), strict=True):
-        for task in one.recipe.evaluation.tasks:
+        for task in one.recipe.evaluation.tasks if is_evaluated(run) else ():
             yield _evaluated(one, name, task, run.folder)
     yield from _described_runs(one, BASE, one.layout.base_described)
 

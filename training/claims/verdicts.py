@@ -19,7 +19,7 @@ from dtbench.training.claims.plan import Experiment
 from dtbench.training.claims.results import DESCRIBED, task_spec
 from dtbench.training.recipe.claims import BEST, OWN_STAGES, Claim, ClaimSide, claim_task
 from dtbench.training.stages.layout import BASE
-from dtbench.training.stages.outcome import SHUFFLED
+from dtbench.training.stages.outcome import SHUFFLED, is_base_row
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -161,7 +161,8 @@ def _side(experiment: Experiment, claim: Claim, side: ClaimSide, task: str, kept
     arm = side.arm or OWN_STAGES
     runs = {}
     for seed in seeds:
-        result = kept.get(experiment.trainings[arm, seed].layout.root)
+        trained = experiment.trainings.get((arm, seed))
+        result = None if trained is None else kept.get(trained.layout.root)
         if result is not None and (run := _run_of(result, str(side.stage), task, claim.measure)) is not None:
             runs[seed] = run
     missing = "" if len(runs) == claim.seeds else f"{arm}: {len(runs)} of {claim.seeds} seeds"
@@ -175,7 +176,7 @@ def base_name(result: TrainedResult, side: ClaimSide, task: str) -> str:
     shares = {
         run["name"]: run["measures"]["accuracy"] or 0.0
         for run in result["runs"]
-        if run["task"] == task and run["measures"] is not None
+        if run["task"] == task and run["measures"] is not None and is_base_row(run["name"])
     }
     return max(shares, key=lambda name: shares[name])
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from trainings import QUESTIONS, Skill, ask, write_base, write_training
 
+from dtbench.harness.cli.claim_lines import print_claims
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.score.measures import MeasuredAnswer
 from dtbench.harness.stats.paired_tests import Bounds
@@ -22,11 +23,14 @@ from dtbench.training.claims.columns import (
     unpack_counts,
 )
 from dtbench.training.claims.digests import arm_digests
+from dtbench.training.claims.own_stages import own_claims
 from dtbench.training.claims.plan import Experiment, common_stages, in_order, plan_experiment, sources
 from dtbench.training.claims.results import read_result, trained_result, write_result
 from dtbench.training.claims.table import claim_line, report_lines
-from dtbench.training.claims.verdicts import claim_results, verdict_of
+from dtbench.training.claims.verdicts import base_name, claim_results, verdict_of
+from dtbench.training.recipe.claims import ClaimSide
 from dtbench.training.recipe.recipe import RECIPES, load_claims
+from dtbench.training.stages.options import TrainOptions
 
 SEEDS = 3
 PROMPTS = """[evaluation.base_prompts]
@@ -135,6 +139,32 @@ def test_nothing_is_decided_while_seeds_or_questions_are_missing(
     assert {(one["verdict"], one["why"]) for one in stricter} == {
         ("undecided", f"{QUESTIONS} questions were asked, {QUESTIONS + 1} are wanted")
     }
+
+
+def test_one_training_says_what_it_can_of_claims_about_its_stages_and_names_the_arms_that_others_take(
+    experiment: Experiment, kept: Mapping[Path, TrainedResult], capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = experiment.trainings["hybrid", 1]
+    said = own_claims(TrainOptions(recipe=experiment.spec, out=one.layout.root, arm="hybrid", seed=1))
+    (found,) = said.results
+    (of_all,) = (result for result in claim_results(experiment, kept) if result["name"] == "over-base")
+    assert (found["name"], found["verdict"], found["seeds"]) == ("over-base", "undecided", [1])
+    assert found["difference"] == pytest.approx(of_all["by_seed"][1])
+    assert (said.others, said.arms) == (2, ["accuracy-only", "format-accuracy"])
+    print_claims(*said)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2] == "undecided  Claim over-base."
+    assert lines[3].endswith("this training agrees; a verdict takes 3 trainings with different seeds")
+    assert lines[4].startswith("2 more claims compare with accuracy-only, format-accuracy: ")
+
+
+def test_the_best_prompt_is_one_of_the_base_even_where_stages_are_beside_it(experiment: Experiment) -> None:
+    one = experiment.trainings["hybrid", 0]
+    result = trained_result(one, 0, 0, with_base=True)
+    accuracy = {run["name"]: (run["measures"] or {"accuracy": None})["accuracy"] or 0 for run in result["runs"]}
+    best = base_name(result, ClaimSide(prompt="best"), "mini")
+    assert best.startswith("base")
+    assert accuracy[best] < accuracy["stage-1"]
 
 
 def test_a_result_fits_until_settings_or_its_file_change(experiment: Experiment, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from chat_server import Turn, chatting
+from command import process
 from processes import descendants
 from runs import wait_until
 from stand_in_engine import install
@@ -97,7 +98,17 @@ def test_claims_are_decided_over_a_kill_and_a_limit_of_time_and_nothing_is_train
         asked = len(chat.asked)
         again = claims(recipe, tmp_path)
         assert again.communicate(timeout=240)[0] == out
+        (alone,) = (tmp_path / "out" / "short").glob("recipe-0.*/train.json")
+        one = process("train", recipe, "--out", alone.parent, "--engine", tmp_path / "engine")
         assert len(chat.asked) == asked
+    assert one.code == 0, one.err
+    said = one.out.partition("What the recipe claims")[2].splitlines()[1:4]
+    assert said == [
+        "undecided  Training helps.",
+        f"{'':11}accuracy: recipe − base = +0.0 (+0.0 to +0.0), claimed is 10.0 or more; this training speaks against "
+        "it; a verdict takes 2 trainings with different seeds",
+        "1 more claim compares with two: `make claims` in a clone trains that too.",
+    ]
     assert sorted(first) == ["base", "recipe-0", "recipe-1", "two-0", "two-1"]
     assert kept(tmp_path) == first
     assert [(one["name"], one["verdict"], one["difference"]) for one in json.loads(out)] == [
