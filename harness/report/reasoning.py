@@ -17,6 +17,7 @@ MOST_BEHIND = 600
 MOST_VALUES = 12
 """A heading of more groups than that is left out."""
 _SHOWN = ("task", "status", "questions", "chains", "interventions", "left_out", "failed", "notes")
+_SHOWN_OF_EXAMPLE = ("intervention", "id", "kept", "led", "choice")
 _WORD = re.compile(r"\S+\s*")
 
 
@@ -28,7 +29,8 @@ def faithful_figures(runs: Iterable[tuple[str, Path]]) -> list[dict[str, Any]] |
 def _shown(name: str, summary: FaithfulSummary) -> dict[str, Any]:
     groups = {heading: values for heading, values in summary["groups"].items() if len(values) <= MOST_VALUES}
     examples = [_shown_example(one) for one in summary.get("examples", ())]
-    return {"run": name, **{key: summary[key] for key in _SHOWN}, "groups": groups, "examples": examples}
+    shown = {key: value for key, value in summary.items() if key in _SHOWN}
+    return {"run": name, **shown, "groups": groups, "examples": examples}
 
 
 def _shown_example(one: FaithfulExample) -> dict[str, Any]:
@@ -36,7 +38,7 @@ def _shown_example(one: FaithfulExample) -> dict[str, Any]:
     own = one["own"]
     same = "" if own is None else _common_words(own, one["begun"])
     return {
-        **{name: one[name] for name in ("intervention", "id", "kept", "led", "choice")},
+        **{name: value for name, value in one.items() if name in _SHOWN_OF_EXAMPLE},
         "same": same if len(same) <= MOST_BEFORE else f"\u2026{same[-MOST_BEFORE:]}",
         "own": None if own is None else _cut(own[len(same) :]),
         "given": _cut(one["begun"][len(same) :]),

@@ -102,8 +102,7 @@ def test_claims_are_decided_over_a_kill_and_a_limit_of_time_and_nothing_is_train
         one = process("train", recipe, "--out", alone.parent, "--engine", tmp_path / "engine")
         assert len(chat.asked) == asked
     assert one.code == 0, one.err
-    said = one.out.partition("What the recipe claims")[2].splitlines()[1:4]
-    assert said == [
+    assert one.out.partition("What the recipe claims")[2].splitlines()[1:4] == [
         "undecided  Training helps.",
         f"{'':11}accuracy: recipe − base = +0.0 (+0.0 to +0.0), claimed is 10.0 or more; this training speaks against "
         "it; a verdict takes 2 trainings with different seeds",
