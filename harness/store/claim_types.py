@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from dtbench.harness.store.measure_types import RunMeasures
 
@@ -53,6 +53,8 @@ class StageSteps(TypedDict):
     reward: list[float | None]
     completion_length: list[float | None]
     kl: list[float | None]
+    accuracy: NotRequired[list[float | None]]
+    """The share of rollouts that are right, the mean of the steps since the one before; null where no reward asks."""
 
 
 class ChainExample(TypedDict):

@@ -12,10 +12,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from dtbench.harness.core.errors import DtbenchError, UserError, one_line
+from dtbench.harness.plot.look import picture_bytes
+from dtbench.harness.plot.request import FORMATS
 from dtbench.harness.run.signals import sigterm_as_interrupt
+from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.locks import RunLock
+from dtbench.training.claims.curves import draw_curves
+from dtbench.training.claims.examples import example_lines
 from dtbench.training.claims.plan import Experiment, default_specs, plan_experiment
-from dtbench.training.claims.results import read_result
+from dtbench.training.claims.recount import recount
+from dtbench.training.claims.results import EXAMPLES, read_result
 from dtbench.training.claims.runner import ClaimsRun
 from dtbench.training.claims.table import claim_line, plan_lines, report_lines
 from dtbench.training.claims.verdicts import Kept, claim_results
@@ -31,9 +37,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         until = _limit(options.until, options.minutes)
+        if options.examples < 0:
+            raise UserError(f"--examples {options.examples}: a number of questions is expected, such as 3.")
+        if options.curves is not None:
+            _ending(options.curves)
         experiments = [plan_experiment(spec, options.out.resolve()) for spec in options.recipes or default_specs()]
-        whole = True if options.table else _train(options, experiments, until)
-        _print(experiments, _kept(experiments, options.results), as_json=options.json)
+        shown = bool(options.table or options.examples or options.curves or options.recount)
+        if options.recount:
+            recount(experiments, options.results, _say)
+        whole = True if shown else _train(options, experiments, until)
+        kept = _kept(experiments, options.results)
+        if options.curves is not None:
+            _draw(experiments, kept, options.curves)
+        elif options.examples and not options.table:
+            print("\n".join(line for each in experiments for line in example_lines(each, kept, options.examples)))
+        else:
+            _print(experiments, kept, options)
     except DtbenchError as error:
         print(f"dtbench: {one_line(str(error))}", file=sys.stderr)
         return error.exit_code
@@ -68,14 +87,32 @@ def _kept(experiments: Sequence[Experiment], results: Path) -> Kept:
     return {one.layout.root: result for one in trainings if (result := read_result(results, one)) is not None}
 
 
-def _print(experiments: Sequence[Experiment], kept: Kept, *, as_json: bool) -> None:
-    if as_json:
+def _print(experiments: Sequence[Experiment], kept: Kept, options: argparse.Namespace) -> None:
+    """Print all arms and claims; behind a training each claim once more in a line."""
+    if options.json:
         print(json.dumps([result for each in experiments for result in claim_results(each, kept)]))
         return
     for experiment in experiments:
         print("\n".join(report_lines(experiment, kept)))
-    for experiment in experiments:
+        print("\n".join(example_lines(experiment, kept, options.examples or EXAMPLES)))
+    for experiment in () if options.table else experiments:
         print("\n".join(claim_line(result) for result in claim_results(experiment, kept)))
+
+
+def _draw(experiments: Sequence[Experiment], kept: Kept, out: Path) -> None:
+    """Draw the courses of all arms into a file."""
+    replace_whole(out, picture_bytes(draw_curves(experiments, kept), _ending(out)))
+    _say(f"picture {out}")
+
+
+def _ending(out: Path) -> str:
+    """Return the format of a picture; a UserError where it cannot be written."""
+    ending = out.suffix.lower().removeprefix(".")
+    if ending not in FORMATS:
+        raise UserError(f"--curves {out}: a file that ends in {', '.join(f'.{one}' for one in FORMATS)} is expected.")
+    if not out.parent.is_dir():
+        raise UserError(f"--curves {out}: the folder {out.parent} does not exist; create it, or name another.")
+    return ending
 
 
 def _limit(until: str | None, minutes: float | None) -> float | None:
@@ -111,6 +148,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--until", metavar="HH:MM", help="stop in good order at this time")
     parser.add_argument("--minutes", type=float, metavar="N", help="stop in good order after so many minutes")
     parser.add_argument("--table", action="store_true", help="train nothing: print what the results say")
+    parser.add_argument(
+        "--examples", type=int, default=0, metavar="N", help="train nothing: print N answers of each arm word for word"
+    )
+    parser.add_argument(
+        "--curves", type=Path, metavar="FILE", help="train nothing: draw how each arm learnt (.svg, .png or .pdf)"
+    )
+    parser.add_argument(
+        "--recount", action="store_true", help="train nothing: make the small results anew from trainings in --out"
+    )
     parser.add_argument("--json", action="store_true", help="print the claims as JSON")
     return parser
 

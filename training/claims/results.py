@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -22,6 +23,7 @@ from dtbench.harness.store.types import Record
 from dtbench.tasks import registry as task_registry
 from dtbench.training.claims.columns import FOLLOWED, NOT_FOLLOWED, answer_columns, right_column
 from dtbench.training.claims.digests import ResultDigests, task_groups
+from dtbench.training.engines.contract import Metrics
 from dtbench.training.engines.metrics import read_steps
 from dtbench.training.recipe.settings import Recipe
 from dtbench.training.stages.describe_task import SPEC, DescribeTask
@@ -33,6 +35,7 @@ SCHEMA = 1
 MOST_STEPS, EXAMPLES = 30, 3
 DESCRIBED = "described"
 """The end of the name of a run in which a model describes the clips."""
+_ACCURACY = "reward/accuracy"
 _NO_ANSWER = MeasuredAnswer(right=False, words=0, formed=False, cut=False, criteria=(), groups={})
 
 
@@ -68,7 +71,7 @@ def trained_result(one: TrainedArm, seconds: float, cores: int, *, with_base: bo
         "data": one.digests.data,
         "runs": runs,
         "steps": [_course(one.layout, stage) for stage in stages],
-        "examples": [] if is_base else list(_examples(one, stages[-1])),
+        "examples": [] if is_base else list(answer_examples(one, stages[-1])),
         "made": {
             "dtbench": dtbench.__version__,
             "commit": None if git is None else git["commit"],
@@ -194,34 +197,44 @@ def _records(task: str, folder: Path) -> list[Record]:
 def _course(layout: Layout, stage: str) -> StageSteps:
     """Return some steps of a stage, its last one among them."""
     steps = read_steps(layout.stage(stage).metrics)
-    chosen = steps[:: -max(1, -(-len(steps) // MOST_STEPS))][::-1]
+    every = max(1, -(-len(steps) // MOST_STEPS))
+    chosen = steps[::-every][::-1]
     return {
         "stage": stage,
         "steps": [int(step["step"]) for step in chosen],
         "reward": [_short(step.get("reward")) for step in chosen],
         "completion_length": [_short(step.get("completion_length")) for step in chosen],
         "kl": [_short(step.get("kl")) for step in chosen],
+        "accuracy": [_short(_mean(steps[max(0, end - every) : end])) for end in range(len(steps), 0, -every)][::-1],
     }
 
 
-def _examples(one: TrainedArm, stage: str) -> Iterator[ChainExample]:
-    """Yield the answers to the first question under each value of the first heading of the task."""
-    for task in one.recipe.evaluation.tasks[:1]:
-        seen: set[str] = set()
-        for record in _records(task, one.layout.stage(stage).eval):
-            value = next(iter(record["groups"].values()), "")
-            if "error" in record or value in seen or len(seen) == EXAMPLES:
-                continue
-            seen.add(value)
-            item = task_items(task)[record["id"]]
-            yield {
-                "run": stage,
-                "id": record["id"],
-                "question": str(item.get("question", "")),
-                "answer": str(item.get("answer", "")),
-                "text": record["response"]["text"],
-                "right": record["score"]["correct"] is True,
-            }
+def _mean(steps: Sequence[Metrics]) -> float | None:
+    """Return the mean share of right rollouts of some steps; None where no reward asks for it."""
+    shares = [step[_ACCURACY] for step in steps if _ACCURACY in step]
+    return sum(shares) / len(shares) if shares else None
+
+
+def answer_examples(one: TrainedArm, stage: str, count: int = EXAMPLES) -> Iterator[ChainExample]:
+    """Yield the answers of a stage to some questions, the same ones for all arms of a recipe.
+
+    They are the first under each value of the first heading of the task, then the second of each, and so on.
+    """
+    task = one.recipe.evaluation.tasks[0]
+    by_value: dict[str, list[Record]] = {}
+    for record in _records(task, one.layout.stage(stage).eval):
+        by_value.setdefault(next(iter(record["groups"].values()), ""), []).append(record)
+    in_turn = (record for records in zip_longest(*by_value.values()) for record in records if record is not None)
+    for record in islice((record for record in in_turn if "error" not in record), count):
+        item = task_items(task)[record["id"]]
+        yield {
+            "run": stage,
+            "id": record["id"],
+            "question": str(item.get("question", "")),
+            "answer": str(item.get("answer", "")),
+            "text": record["response"]["text"],
+            "right": record["score"]["correct"] is True,
+        }
 
 
 def _rounded(value: Any) -> Any:

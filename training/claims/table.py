@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-from dtbench.harness.store.claim_types import ClaimResult, EvaluatedRun, TrainedResult
+from dtbench.harness.store.claim_types import ClaimResult, EvaluatedRun, StageSteps, TrainedResult
 from dtbench.harness.store.measure_types import GroupMeasures
 from dtbench.training.claims.columns import measured_row
 from dtbench.training.claims.plan import Experiment
@@ -16,15 +17,25 @@ from dtbench.training.stages.outcome import SHUFFLED
 
 PLAIN = ("criteria", "words")
 """Measures that are no shares: they are shown as they are, the others in %."""
-_COLUMNS: Mapping[str, str] = {
-    "accuracy": "all",
+_OF_CHAINS: Mapping[str, str] = {
     "criteria": "criteria",
     "lucky_rate": "lucky",
     "formed": "in form",
-    "words": "words",
     "empty_rate": "empty",
     "cut_rate": "cut",
+    "words": "words",
 }
+_OF_RIGHT_CHAINS = ("criteria", "lucky_rate", "words")
+"""Measures that say nothing of a model that hardly ever has a chain."""
+_FEW = 0.01
+"""A model with fewer chains than that has none."""
+_LEGEND = (
+    "In %; ±: standard deviation over seeds. *shuffled*: right answers with the clips of other questions; *criteria*: "
+    "met by the chains of right answers, of five; *lucky*: right answers whose chains meet fewer than three; "
+    "*follows*: of {edited} answers, those that go where a change of their own description leads (one that cannot be "
+    "changed does not follow); *empty*, *cut*: answers without a chain, and those cut at the limit of tokens; *words*: "
+    "of a chain; *described*: clips described exactly, which no reward asks for."
+)
 Cells = Sequence[str]
 
 
@@ -38,13 +49,12 @@ def report_lines(experiment: Experiment, kept: Kept) -> Iterator[str]:
     """Yield everything that the results say of a recipe."""
     yield f"### {experiment.name}"
     yield ""
-    yield "In %, but criteria (of five, in right answers) and words of the reasoning; ±: standard deviation over seeds."
+    yield _LEGEND.format(edited=experiment.claimed.recipes[None].evaluation.faithful or "no")
     yield ""
     for task in experiment.claimed.recipes[None].evaluation.tasks:
         yield from _arms_table(experiment, kept, task)
     yield from _learning_table(experiment, kept)
     yield from _claims_table(claim_results(experiment, kept))
-    yield from _examples(experiment, kept)
 
 
 def claim_line(result: ClaimResult) -> str:
@@ -74,105 +84,127 @@ def _plan_cells(experiment: Experiment, claim: Claim) -> Cells:
     )
 
 
+class _Row(NamedTuple):
+    label: str
+    results: Sequence[TrainedResult]
+    name: str
+    """Of the run in each result."""
+
+    def runs(self, task: str) -> list[EvaluatedRun]:
+        found = (_run(result, self.name, task) for result in self.results)
+        return [run for run in found if run is not None]
+
+
 def _arms_table(experiment: Experiment, kept: Kept, task: str) -> Iterator[str]:
+    """Yield what is right, and below it what chains are worth."""
     base = kept.get(experiment.base.layout.root)
-    rows: list[tuple[str, list[TrainedResult], str]] = []
+    rows: list[_Row] = []
     for run in base["runs"] if base is not None else ():
         if base is not None and run["task"] == task and run["measures"] is not None:
-            rows.append((run["name"], [base], run["name"]))
-    for arm, stages in _stages(experiment).items():
-        results = _of_arm(experiment, kept, arm)
-        rows += [(f"{arm}/{stage}" if len(stages) > 1 else arm, results, stage) for stage in stages if results]
-    cells = [(label, results, name) for label, results, name in rows]
-    headings = _headings([_run(result, name, task) for _, results, name in cells for result in results])
-    titles = (
-        f"{task}",
-        "seeds",
-        *_COLUMNS.values(),
-        *(f"{h}: {v}" for h, v in headings),
-        "shuffled",
-        DESCRIBED,
-        "follows",
+            rows.append(_Row(run["name"], [base], run["name"]))
+    for arm, stages in arm_stages(experiment).items():
+        results = of_arm(experiment, kept, arm)
+        rows += [_Row(f"{arm}/{stage}" if len(stages) > 1 else arm, results, stage) for stage in stages if results]
+    headings = _headings([run for row in rows for run in row.runs(task)])
+    groups = [f"{heading} {value}" for heading, value in headings]
+    yield from _table(
+        (f"{task}: right", "seeds", "all", *groups, "shuffled"), [_right(r, task, headings) for r in rows]
     )
-    yield from _table(titles, [_arm_cells(label, results, name, task, headings) for label, results, name in cells])
+    titles = (f"{task}: chains", *_OF_CHAINS.values(), "follows", DESCRIBED)
+    yield from _table(titles, [_chains(row, task) for row in rows])
 
 
-def _arm_cells(
-    label: str, results: Sequence[TrainedResult], name: str, task: str, headings: Sequence[tuple[str, str]]
-) -> Cells:
-    runs = [run for result in results if (run := _run(result, name, task)) is not None]
-    measured = [run["measures"] for run in runs if run["measures"] is not None]
-    shares = [_spread([_value(one, measure) for one in measured], measure) for measure in _COLUMNS]
+def _right(row: _Row, task: str, headings: Sequence[tuple[str, str]]) -> Cells:
+    measured = [run["measures"] for run in row.runs(task) if run["measures"] is not None]
     groups = [
         _spread([_value(one["groups"].get(heading, {}).get(value), "accuracy") for one in measured], "accuracy")
         for heading, value in headings
     ]
-    shuffled = [_mean_of(_run(result, f"{name}{SHUFFLED}", task), "accuracy") for result in results]
-    described = [_mean_of(_named(result, f"{name}, {DESCRIBED}"), "accuracy") for result in results]
+    shuffled = [_mean_of(_run(result, f"{row.name}{SHUFFLED}", task), "accuracy") for result in row.results]
+    every = _spread([_value(one, "accuracy") for one in measured], "accuracy")
+    return (row.label, str(len(row.runs(task))), every, *groups, _spread(shuffled, "accuracy"))
+
+
+def _chains(row: _Row, task: str) -> Cells:
+    runs = row.runs(task)
+    measured = [run["measures"] for run in runs if run["measures"] is not None]
+    empty = [value for one in measured if (value := _value(one, "empty_rate")) is not None]
+    has_none = bool(empty) and min(empty) > 1 - _FEW
+    shares = [
+        "none" if has_none and measure in _OF_RIGHT_CHAINS else _spread([_value(o, measure) for o in measured], measure)
+        for measure in _OF_CHAINS
+    ]
     follows = [_mean_of(run, "follow_rate") for run in runs]
-    others = [_spread(values, "accuracy") for values in (shuffled, described, follows)]
-    return (label, str(len(runs)), *shares, *groups, *others)
+    described = [_mean_of(_named(result, f"{row.name}, {DESCRIBED}"), "accuracy") for result in row.results]
+    return (row.label, *shares, _spread(follows, "accuracy"), _spread(described, "accuracy"))
 
 
 def _learning_table(experiment: Experiment, kept: Kept) -> Iterator[str]:
     """Yield the course of the reward and of the length of answers: at the start, at a half and at the end."""
     rows = []
-    for arm, stages in _stages(experiment).items():
-        results = _of_arm(experiment, kept, arm)
+    for arm, stages in arm_stages(experiment).items():
+        results = of_arm(experiment, kept, arm)
         for stage in stages if results else ():
             courses = [course for result in results for course in result["steps"] if course["stage"] == stage]
-            cells = [arm, stage, str(courses[0]["steps"][-1]) if courses and courses[0]["steps"] else ""]
-            for column in ("reward", "completion_length"):
-                for share in (0.0, 0.5, 1.0):
-                    lists = [one["reward"] if column == "reward" else one["completion_length"] for one in courses]
-                    values = [values[round(share * (len(values) - 1))] for values in lists if values]
-                    cells.append(_spread(values, "words"))
-            rows.append(cells)
+            steps = str(courses[0]["steps"][-1]) if courses and courses[0]["steps"] else ""
+            rows.append((f"{arm}/{stage}" if len(stages) > 1 else arm, steps, *_course_cells(courses)))
     if rows:
-        titles = ("arm", "stage", "steps", "reward first", "half", "last", "tokens first", "half", "last")
-        yield from _table(titles, rows)
+        times = ("first", "half", "last")
+        yield from _table(("learning", "steps", *(f"{what}, {at}" for what in LEARNED.values() for at in times)), rows)
+
+
+LEARNED: Mapping[str, str] = {"reward": "reward", "accuracy": "right, %", "completion_length": "tokens"}
+"""What is shown of the steps of a training, and what it is called."""
+
+
+def course_values(course: StageSteps, name: str) -> Sequence[float | None]:
+    """Return a column of the steps of a stage; empty where the result does not have it."""
+    return {
+        "reward": course["reward"],
+        "completion_length": course["completion_length"],
+        "accuracy": course.get("accuracy") or [],
+    }[name]
+
+
+def _course_cells(courses: Sequence[StageSteps]) -> Iterator[str]:
+    for name in LEARNED:
+        columns = [values for one in courses if (values := course_values(one, name))]
+        for share in (0.0, 0.5, 1.0):
+            shown = [values[round(share * (len(values) - 1))] for values in columns]
+            yield _spread(shown, "accuracy" if name == "accuracy" else "words")
 
 
 def _claims_table(results: Sequence[ClaimResult]) -> Iterator[str]:
-    yield from _table(
-        ("claim", "verdict", "difference", "95 % interval", "at least", "sees", "seeds", "questions", "by seed"),
-        [
-            (
-                f"{'**' if one['primary'] else ''}{one['text']}{'**' if one['primary'] else ''} "
-                f"({one['measure']}{', ' + one['group'] if one['group'] else ''}: {' − '.join(one['between'])})",
-                f"{one['verdict']}{f' ({why})' if (why := one['why']) else ''}",
-                "" if one["difference"] is None else _signed(one["measure"], one["difference"]),
-                ""
-                if one["low"] is None or one["high"] is None
-                else f"{_signed(one['measure'], one['low'])} to {_signed(one['measure'], one['high'])}",
-                _signed(one["measure"], one["at_least"]),
-                _signed(one["measure"], one["smallest"]),
-                f"{len(one['seeds'])} of {one['seeds_wanted']}",
-                str(one["questions"]),
-                ", ".join(_signed(one["measure"], value) for value in one["by_seed"]),
-            )
-            for one in results
-        ],
+    titles = ("claim", "what is compared", "verdict", "difference", "95 % interval")
+    rows = [_claim_cells(one) for one in results]
+    yield from _table((*titles, "at least", "sees", "seeds", "questions", "by seed"), rows, words=3)
+
+
+def _claim_cells(one: ClaimResult) -> Cells:
+    name, bold = one["measure"], "**" if one["primary"] else ""
+    three = (one["difference"], one["low"], one["high"])
+    figures = ["" if value is None else _signed(name, value) for value in three]
+    return (
+        f"{bold}{one['text']}{bold}",
+        f"{name.replace('_', ' ')}{', ' + one['group'] if one['group'] else ''}: {' − '.join(one['between'])}",
+        f"{one['verdict']}{f' ({why})' if (why := one['why']) else ''}",
+        figures[0],
+        f"{figures[1]} to {figures[2]}" if figures[1] else "",
+        _signed(name, one["at_least"]),
+        _signed(name, one["smallest"]),
+        f"{len(one['seeds'])} of {one['seeds_wanted']}",
+        str(one["questions"]),
+        ", ".join(_signed(name, value) for value in one["by_seed"]),
     )
 
 
-def _examples(experiment: Experiment, kept: Kept) -> Iterator[str]:
-    """Yield answers of each arm word for word, of its first seed."""
-    for arm in _stages(experiment):
-        for result in _of_arm(experiment, kept, arm)[:1]:
-            for one in result["examples"]:
-                mark = "right" if one["right"] else "wrong"
-                text = " ".join(one["text"].split())
-                where = f"{arm}, seed {result['seed']}, {one['id']}"
-                yield f"- {where}: {one['question']} → `{text}` ({mark}: {one['answer']})"
-    yield ""
-
-
-def _stages(experiment: Experiment) -> dict[str, list[str]]:
+def arm_stages(experiment: Experiment) -> dict[str, list[str]]:
+    """Return the names of the stages of each arm."""
     return {arm: [stage.name for stage in one.recipe.stage] for (arm, _), one in experiment.trainings.items()}
 
 
-def _of_arm(experiment: Experiment, kept: Kept, arm: str) -> list[TrainedResult]:
+def of_arm(experiment: Experiment, kept: Kept, arm: str) -> list[TrainedResult]:
+    """Return what is kept of an arm, a result a seed."""
     roots = [one.layout.root for (name, _), one in experiment.trainings.items() if name == arm]
     return [kept[root] for root in roots if root in kept]
 
@@ -219,8 +251,9 @@ def _signed(measure: str, value: float) -> str:
     return f"{value:+.2f}" if measure in PLAIN else f"{100 * value:+.1f}"
 
 
-def _table(titles: Cells, rows: Iterator[Cells] | Sequence[Cells]) -> Iterator[str]:
+def _table(titles: Cells, rows: Iterator[Cells] | Sequence[Cells], words: int = 1) -> Iterator[str]:
+    """Yield a table whose first columns are words, the others figures."""
     yield f"| {' | '.join(titles)} |"
-    yield f"|---|{'--:|' * (len(titles) - 1)}"
+    yield f"|{'---|' * words}{'--:|' * (len(titles) - words)}"
     yield from (f"| {' | '.join(row)} |" for row in rows)
     yield ""

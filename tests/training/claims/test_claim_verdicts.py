@@ -10,10 +10,10 @@ import pytest
 from trainings import QUESTIONS, Skill, ask, write_base, write_training
 
 from dtbench.harness.cli.claim_lines import print_claims
-from dtbench.harness.core.errors import DataError
+from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.score.measures import MeasuredAnswer
 from dtbench.harness.stats.paired_tests import Bounds
-from dtbench.harness.store.claim_types import ClaimResult, TrainedResult
+from dtbench.harness.store.claim_types import ClaimResult, StageSteps, TrainedResult
 from dtbench.training.claims.columns import (
     answer_columns,
     measured_row,
@@ -22,10 +22,13 @@ from dtbench.training.claims.columns import (
     unpack_bits,
     unpack_counts,
 )
+from dtbench.training.claims.curves import arm_curves, draw_curves
 from dtbench.training.claims.digests import arm_digests
+from dtbench.training.claims.examples import example_lines
 from dtbench.training.claims.own_stages import own_claims
 from dtbench.training.claims.plan import Experiment, common_stages, in_order, plan_experiment, sources
-from dtbench.training.claims.results import read_result, trained_result, write_result
+from dtbench.training.claims.recount import recount
+from dtbench.training.claims.results import answer_examples, read_result, trained_result, write_result
 from dtbench.training.claims.table import claim_line, report_lines
 from dtbench.training.claims.verdicts import base_name, claim_results, verdict_of
 from dtbench.training.recipe.claims import ClaimSide
@@ -243,7 +246,73 @@ def test_the_table_has_a_row_for_each_prompt_and_arm_and_every_claim(
     assert {"base", "base, as-trained", "base, how", "base, listen"} <= named.keys()
     assert named["hybrid"][1] == "3"
     assert named["hybrid"][2].startswith(("8", "9"))
-    assert any(row[0].startswith("**Claim over-answers.**") and row[1] == "met" for row in rows)
+    start = next(place for place, row in enumerate(rows) if row[0] == "mini: chains")
+    chains = {row[0]: row for row in reversed(rows[start:])}
+    assert chains["base"][1:3] == ["none", "none"]
+    assert chains["hybrid"][1].startswith("5.00")
+    (claim,) = (row for row in rows if row[0] == "**Claim over-answers.**")
+    assert claim[1:3] == ["accuracy: hybrid − accuracy-only", "met"]
+
+
+def test_answers_of_all_arms_stand_under_their_question_and_those_of_a_folder_are_as_many_as_wanted(
+    experiment: Experiment, kept: Mapping[Path, TrainedResult]
+) -> None:
+    lines = list(example_lines(experiment, kept, 2))
+    questions = [place for place, line in enumerate(lines) if line.startswith("**")]
+    assert [line.partition(",")[0] for line in lines[questions[0] + 2 : questions[0] + 5]] == [
+        "- hybrid",
+        "- accuracy-only",
+        "- format-accuracy",
+    ]
+    assert "`<think> " in lines[questions[0] + 2]
+    assert len(questions) == 2
+    one = experiment.trainings["hybrid", 0]
+    assert len({example["id"] for example in answer_examples(one, "stage-1", 7)}) == 7
+
+
+def test_curves_are_those_of_each_seed_over_all_steps_and_their_mean(
+    experiment: Experiment, kept: Mapping[Path, TrainedResult]
+) -> None:
+    with pytest.raises(UserError, match="no arm is trained yet"):
+        draw_curves([experiment], {})
+    learnt: dict[Path, TrainedResult] = {}
+    for seed in (0, 1):
+        root = experiment.trainings["hybrid", seed].layout.root
+        course: StageSteps = {
+            "stage": "stage-1",
+            "steps": [10, 20],
+            "reward": [1.0 + seed, 2.0 + seed],
+            "completion_length": [5.0, None],
+            "kl": [0.0, 0.0],
+        }
+        learnt[root] = {**kept[root], "steps": [course]}
+    (curve,) = arm_curves(experiment, learnt, "reward")
+    assert curve == ("hybrid", [10, 20], [1.5, 2.5], [[1.0, 2.0], [2.0, 3.0]])
+    assert arm_curves(experiment, learnt, "accuracy") == []
+    assert [axes.get_ylabel() for axes in draw_curves([experiment], learnt).axes] == ["Reward", "Tokens of an answer"]
+
+
+def test_a_result_is_made_anew_from_its_folder_and_keeps_with_what_it_was_trained(
+    experiment: Experiment, kept: Mapping[Path, TrainedResult], tmp_path: Path
+) -> None:
+    one, said = experiment.trainings["hybrid", 0], list[str]()
+    stored = kept[one.layout.root]
+    write_result(tmp_path, one, {**stored, "examples": []})
+    recount([experiment], tmp_path, said.append)
+    assert said == [], "no training has come to its end"
+    (one.layout.root / "outcome.json").write_text("{}")
+    steps = [{"step": number, "reward": number, "reward/accuracy": number / 60} for number in range(1, 61)]
+    one.layout.stage("stage-1").metrics.write_text("".join(f"{json.dumps(step)}\n" for step in steps))
+    recount([experiment], tmp_path, said.append)
+    again = read_result(tmp_path, one)
+    assert again is not None
+    assert (again["examples"], again["made"]) == (stored["examples"], stored["made"])
+    (course,) = again["steps"]
+    assert (course["steps"][-1], course["reward"][-1], len(course["steps"])) == (60, 60, 30)
+    assert course.get("accuracy", [])[-2:] == [pytest.approx(115 / 120, abs=1e-4), pytest.approx(119 / 120, abs=1e-4)]
+    recount([experiment], tmp_path, said.append)
+    changed = f"own: hybrid-0: changed ({tmp_path / 'own' / 'hybrid-0.json'})"
+    assert said == [changed, "own: hybrid-0: as it was"]
 
 
 def test_arms_that_decide_come_first_and_seeds_outermost(experiment: Experiment) -> None:

@@ -125,6 +125,10 @@ def test_a_time_that_is_none_and_a_recipe_that_claims_nothing_are_refused(tmp_pa
     late = claims(Path("mini"), tmp_path, "--until", "25:00")
     assert late.communicate(timeout=240)[1] == "dtbench: --until 25:00: a time such as 18:30 is expected.\n"
     assert late.returncode == 2
+    drawn = claims(Path("mini"), tmp_path, "--curves", "learnt.gif")
+    assert drawn.communicate(timeout=240)[1] == (
+        "dtbench: --curves learnt.gif: a file that ends in .svg, .png, .pdf is expected.\n"
+    )
     nothing = claims(Path("qwen3-omni-30b"), tmp_path)
     said = nothing.communicate(timeout=240)[1]
     assert said.startswith("dtbench: qwen3-omni-30b: claims nothing: it has no [[claim]]. Recipes with some: mini")

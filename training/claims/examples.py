@@ -1,0 +1,54 @@
+"""Chains of thought word for word as Markdown: the same questions as each arm answered them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from dtbench.harness.store.claim_types import ChainExample
+from dtbench.harness.store.training_stages import OUTCOME
+from dtbench.training.claims.plan import Experiment
+from dtbench.training.claims.processes import read_stages
+from dtbench.training.claims.results import TrainedArm, answer_examples
+from dtbench.training.claims.table import arm_stages, of_arm
+from dtbench.training.claims.verdicts import Kept
+from dtbench.training.stages import state
+
+
+class _ShownAnswer(NamedTuple):
+    arm: str
+    example: ChainExample
+
+
+def example_lines(experiment: Experiment, kept: Kept, count: int) -> Iterator[str]:
+    """Yield questions with the answers of each arm's first seed, from its folder where it is here, else as was kept."""
+    answers: dict[str, list[_ShownAnswer]] = {}
+    for arm, stages in arm_stages(experiment).items():
+        for example in _of_arm(experiment, kept, arm, stages, count):
+            name = f"{arm}/{example['run']}" if len(stages) > 1 else arm
+            answers.setdefault(example["id"], []).append(_ShownAnswer(name, example))
+    for shown in answers.values():
+        first = shown[0].example
+        yield f"**{first['question']}** ({first['id']}; right: {first['answer']})"
+        yield ""
+        for arm, example in shown:
+            text = " ".join(example["text"].split()).replace("`", "'")
+            yield f"- {arm}, {'right' if example['right'] else 'wrong'}: `{text}`"
+        yield ""
+
+
+def _of_arm(experiment: Experiment, kept: Kept, arm: str, stages: Sequence[str], count: int) -> Sequence[ChainExample]:
+    """Return the answers of an arm's first seed that has some: of all stages where its folder is here."""
+    for (name, _), one in experiment.trainings.items():
+        if name == arm and is_finished(one):
+            return [example for stage in stages for example in answer_examples(one, stage, count)]
+    results = of_arm(experiment, kept, arm)
+    return results[0]["examples"][:count] if results else ()
+
+
+def is_finished(one: TrainedArm) -> bool:
+    """Return whether the folder of a training is here and at its end."""
+    done = read_stages(one.layout)
+    return (one.layout.root / OUTCOME).is_file() and all(
+        done.get(stage.name) == state.DONE for stage in one.recipe.stage
+    )
