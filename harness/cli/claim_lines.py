@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from dtbench.harness.store.claim_types import ClaimResult
 
 INDENT = 11
-_TITLE = "What the recipe claims, and what this training says of it (in points, with 95 % intervals over questions):"
+_TITLE = "What the recipe claims, and what is seen here (in points, with 95 % intervals over questions):"
 _PLAIN = {"criteria": " criteria", "words": " words"}
 """Measures that are no shares, and their unit."""
 
@@ -41,11 +41,11 @@ def _reading(one: ClaimResult) -> Iterator[str]:
         yield one["why"]
         return
     if one["difference"] >= one["at_least"] and one["low"] > 0:
-        yield "this training agrees"
+        yield "it holds here"
     elif one["high"] < one["at_least"]:
-        yield "this training speaks against it"
+        yield "it does not hold here"
     else:
-        yield "this training leaves it open"
+        yield "not clear here"
     if len(one["seeds"]) < one["seeds_wanted"]:
         yield f"a verdict takes {one['seeds_wanted']} trainings with different seeds"
     elif one["why"]:

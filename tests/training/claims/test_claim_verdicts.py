@@ -157,8 +157,29 @@ def test_one_training_says_what_it_can_of_claims_about_its_stages_and_names_the_
     print_claims(*said)
     lines = capsys.readouterr().out.splitlines()
     assert lines[2] == "undecided  Claim over-base."
-    assert lines[3].endswith("this training agrees; a verdict takes 3 trainings with different seeds")
+    assert lines[3].endswith("it holds here; a verdict takes 3 trainings with different seeds")
     assert lines[4].startswith("2 more claims compare with accuracy-only, format-accuracy: ")
+
+
+def test_a_training_that_reused_another_arm_compares_with_it(
+    experiment: Experiment, kept: Mapping[Path, TrainedResult]
+) -> None:
+    hybrid, answers = (experiment.trainings[arm, 2].layout.root for arm in ("hybrid", "accuracy-only"))
+    said = own_claims(TrainOptions(recipe=experiment.spec, out=answers, arm="accuracy-only", seed=2, reuse=hybrid))
+    found, of_all = by_name(said.results), by_name(claim_results(experiment, kept))
+    assert (sorted(found), said.others, said.arms) == (["over-answers", "over-base"], 1, ["format-accuracy"])
+    for name, one in found.items():
+        assert one["difference"] == pytest.approx(of_all[name]["by_seed"][2])
+    another = own_claims(
+        TrainOptions(
+            recipe=experiment.spec,
+            out=answers,
+            arm="accuracy-only",
+            seed=2,
+            reuse=experiment.trainings["hybrid", 1].layout.root,
+        )
+    )
+    assert (another.results, another.others) == ([], 3), "seeds are paired"
 
 
 def test_the_best_prompt_is_one_of_the_base_even_where_stages_are_beside_it(experiment: Experiment) -> None:

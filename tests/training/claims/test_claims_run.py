@@ -104,8 +104,8 @@ def test_claims_are_decided_over_a_kill_and_a_limit_of_time_and_nothing_is_train
     assert one.code == 0, one.err
     assert one.out.partition("What the recipe claims")[2].splitlines()[1:4] == [
         "undecided  Training helps.",
-        f"{'':11}accuracy: recipe − base = +0.0 (+0.0 to +0.0), claimed is 10.0 or more; this training speaks against "
-        "it; a verdict takes 2 trainings with different seeds",
+        f"{'':11}accuracy: recipe − base = +0.0 (+0.0 to +0.0), claimed is 10.0 or more; it does not hold here; a "
+        "verdict takes 2 trainings with different seeds",
         "1 more claim compares with two: `make claims` in a clone trains that too.",
     ]
     assert sorted(first) == ["base", "recipe-0", "recipe-1", "two-0", "two-1"]
