@@ -15,18 +15,18 @@ from dtbench.training.claims.verdicts import Kept
 from dtbench.training.stages import state
 
 
-class _ShownAnswer(NamedTuple):
+class _ArmAnswer(NamedTuple):
     arm: str
     example: ChainExample
 
 
 def example_lines(experiment: Experiment, kept: Kept, count: int) -> Iterator[str]:
     """Yield questions with the answers of each arm's first seed, from its folder where it is here, else as was kept."""
-    answers: dict[str, list[_ShownAnswer]] = {}
+    answers: dict[str, list[_ArmAnswer]] = {}
     for arm, stages in arm_stages(experiment).items():
         for example in _of_arm(experiment, kept, arm, stages, count):
             name = f"{arm}/{example['run']}" if len(stages) > 1 else arm
-            answers.setdefault(example["id"], []).append(_ShownAnswer(name, example))
+            answers.setdefault(example["id"], []).append(_ArmAnswer(name, example))
     for shown in answers.values():
         first = shown[0].example
         yield f"**{first['question']}** ({first['id']}; right: {first['answer']})"

@@ -31,10 +31,10 @@ _FEW = 0.01
 """A model with fewer chains than that has none."""
 _LEGEND = (
     "In %; ±: standard deviation over seeds. *shuffled*: right answers with the clips of other questions; *criteria*: "
-    "met by the chains of right answers, of five; *lucky*: right answers whose chains meet fewer than three; "
+    "met by the reasoning of right answers, of five; *lucky*: right answers whose reasoning meets fewer than three; "
     "*follows*: of {edited} answers, those that go where a change of their own description leads (one that cannot be "
-    "changed does not follow); *empty*, *cut*: answers without a chain, and those cut at the limit of tokens; *words*: "
-    "of a chain; *described*: clips described exactly, which no reward asks for."
+    "changed does not follow); *empty*, *cut*: answers without reasoning, and those cut at the limit of tokens; "
+    "*words*: of the reasoning; *described*: clips described exactly, which no reward asks for."
 )
 Cells = Sequence[str]
 
@@ -84,7 +84,7 @@ def _plan_cells(experiment: Experiment, claim: Claim) -> Cells:
     )
 
 
-class _Row(NamedTuple):
+class _ArmRow(NamedTuple):
     label: str
     results: Sequence[TrainedResult]
     name: str
@@ -98,23 +98,23 @@ class _Row(NamedTuple):
 def _arms_table(experiment: Experiment, kept: Kept, task: str) -> Iterator[str]:
     """Yield what is right, and below it what chains are worth."""
     base = kept.get(experiment.base.layout.root)
-    rows: list[_Row] = []
+    rows: list[_ArmRow] = []
     for run in base["runs"] if base is not None else ():
         if base is not None and run["task"] == task and run["measures"] is not None:
-            rows.append(_Row(run["name"], [base], run["name"]))
+            rows.append(_ArmRow(run["name"], [base], run["name"]))
     for arm, stages in arm_stages(experiment).items():
         results = of_arm(experiment, kept, arm)
-        rows += [_Row(f"{arm}/{stage}" if len(stages) > 1 else arm, results, stage) for stage in stages if results]
+        rows += [_ArmRow(f"{arm}/{stage}" if len(stages) > 1 else arm, results, stage) for stage in stages if results]
     headings = _headings([run for row in rows for run in row.runs(task)])
     groups = [f"{heading} {value}" for heading, value in headings]
     yield from _table(
         (f"{task}: right", "seeds", "all", *groups, "shuffled"), [_right(r, task, headings) for r in rows]
     )
-    titles = (f"{task}: chains", *_OF_CHAINS.values(), "follows", DESCRIBED)
+    titles = (f"{task}: reasoning", *_OF_CHAINS.values(), "follows", DESCRIBED)
     yield from _table(titles, [_chains(row, task) for row in rows])
 
 
-def _right(row: _Row, task: str, headings: Sequence[tuple[str, str]]) -> Cells:
+def _right(row: _ArmRow, task: str, headings: Sequence[tuple[str, str]]) -> Cells:
     measured = [run["measures"] for run in row.runs(task) if run["measures"] is not None]
     groups = [
         _spread([_value(one["groups"].get(heading, {}).get(value), "accuracy") for one in measured], "accuracy")
@@ -125,7 +125,7 @@ def _right(row: _Row, task: str, headings: Sequence[tuple[str, str]]) -> Cells:
     return (row.label, str(len(row.runs(task))), every, *groups, _spread(shuffled, "accuracy"))
 
 
-def _chains(row: _Row, task: str) -> Cells:
+def _chains(row: _ArmRow, task: str) -> Cells:
     runs = row.runs(task)
     measured = [run["measures"] for run in runs if run["measures"] is not None]
     empty = [value for one in measured if (value := _value(one, "empty_rate")) is not None]

@@ -267,7 +267,7 @@ def test_the_table_has_a_row_for_each_prompt_and_arm_and_every_claim(
     assert {"base", "base, as-trained", "base, how", "base, listen"} <= named.keys()
     assert named["hybrid"][1] == "3"
     assert named["hybrid"][2].startswith(("8", "9"))
-    start = next(place for place, row in enumerate(rows) if row[0] == "mini: chains")
+    start = next(place for place, row in enumerate(rows) if row[0] == "mini: reasoning")
     chains = {row[0]: row for row in reversed(rows[start:])}
     assert chains["base"][1:3] == ["none", "none"]
     assert chains["hybrid"][1].startswith("5.00")
