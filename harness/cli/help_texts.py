@@ -186,6 +186,7 @@ EXAMPLES: Mapping[str, Sequence[Example]] = {
             "dtbench probe weights base tuned --learning-rate 1e-6 --steps 500 --out probe",
         ),
         Example("does the second stage undo the first?", "dtbench probe weights base stage-1 stage-2 --json"),
+        Example("beside a random reward", "dtbench probe weights base stage-1 --control random-reward"),
     ),
     "probe lens": (
         Example("the bundled model", "dtbench probe lens mini"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dtbench.harness.cli.tables import print_rows
 from dtbench.harness.cli.terminal import print_line
-from dtbench.harness.store.lens_probe_types import LensCheckpoint, LensFigures, LensKind, PatchedKind
+from dtbench.harness.store.lens_probe_types import LensChange, LensCheckpoint, LensFigures, LensKind, PatchedKind
 from dtbench.harness.store.share_types import EstimateFigures
 
 NAMES = {
@@ -35,10 +35,17 @@ def print_lens(found: LensFigures) -> None:
     print_line(f"{found['questions']} questions of {found['task']}, on all: {found['text']}")
     for one in found["checkpoints"]:
         print_line("")
-        print_line(f"{one['checkpoint']} ({one['layers']} layers)")
+        print_line(f"{one['checkpoint']} ({one['layers']} layers{', the control' if 'control' in one else ''})")
         patched = {kind["kind"]: kind for kind in one["patched"]}
         print_rows(_TITLES, [_row(kind, patched.get(kind["kind"]), one["layers"]) for kind in one["kinds"]])
         print_rows(*_by_layer(one))
+    if changes := found.get("changes"):
+        first, last = found["checkpoints"][0], [one for one in found["checkpoints"] if "control" not in one][-1]
+        print_line("")
+        print_line(
+            f"{last['checkpoint']} less {first['checkpoint']} at the top, question by question, with 95 % intervals"
+        )
+        print_rows(*_changes(changes, last["layers"]))
     print_line(_COLUMNS)
     for note in found["notes"]:
         print_line(f"note: {note}")
@@ -65,6 +72,29 @@ def _heard(patched: PatchedKind | None, layers: int) -> str:
     if patched["ends"] is None:
         return "nothing"
     return f"{patched['ends']} of {layers}"
+
+
+def _changes(changes: Sequence[LensChange], top: int) -> tuple[Sequence[str], list[Sequence[str]]]:
+    """Return what changed in what the model itself says, with the control's beside it."""
+    shown = [one for one in changes if one["layer"] == top]
+    beside = ["control"] if any("control" in one for one in shown) else []
+    rows: list[Sequence[str]] = [
+        (
+            NAMES[one["kind"]],
+            one["measure"],
+            _signed(one["change"]),
+            *([_signed(one["control"])] if "control" in one else []),
+        )
+        for one in shown
+    ]
+    return ("", "", "change", *beside), rows
+
+
+def _signed(estimate: EstimateFigures) -> str:
+    value, low, high = estimate["value"], estimate["low"], estimate["high"]
+    if value is None:
+        return _NO
+    return f"{value:+.2f}" if low is None or high is None else f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
 
 
 def _by_layer(one: LensCheckpoint) -> tuple[Sequence[str], list[Sequence[str]]]:

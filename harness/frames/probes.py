@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -70,34 +70,55 @@ def _weight_rows(found: Any) -> Iterator[Row]:
         for one in stage["groups"]:
             if one["part"] == "decoder" and one["layer"] is not None:
                 for name in _WEIGHTS:
-                    yield _row(f"{stage['before']} -> {stage['after']}", one["kind"], one["layer"] + 1, name, one[name])
+                    yield _row(_stage_name(stage), one["kind"], one["layer"] + 1, name, one[name])
+
+
+def _stage_name(stage: Any) -> str:
+    return f"{'control: ' if 'control' in stage else ''}{stage['before']} -> {stage['after']}"
 
 
 def _state_rows(found: Any) -> Iterator[Row]:
     for names, key in ((_DRIFT, "drift"), (_ROUTING, "routing")):
         for one in found[key]:
-            for name in names:
-                yield _row(f"texts of {one['text']}", one["segment"], one["layer"] + 1, name, one[name])
-                for null, figures in one.get("null", {}).items():
-                    if name in figures:
-                        yield _row(f"null: {null}", one["segment"], one["layer"] + 1, name, figures[name])
+            yield from _compared_rows(one, names)
     for one in found["swaps"]:
         if one["first"] == one["last"]:
-            for name in _SWAPS:
-                yield _row("weights of B in A", one["part"], one["first"] + 1, name, one[name])
+            for subject, shares in (
+                ("weights of B in A", one),
+                ("weights of the control in A", one.get("control", {})),
+            ):
+                for name in (name for name in _SWAPS if name in shares):
+                    yield _row(subject, one["part"], one["first"] + 1, name, shares[name])
+
+
+def _compared_rows(one: Any, names: Sequence[str]) -> Iterator[Row]:
+    """Yield the figures of a layer in a segment: B's, and those that they stand beside."""
+    subjects = {f"texts of {one['text']}": one}
+    subjects |= {f"null: {null}": figures for null, figures in one.get("null", {}).items()}
+    if "control" in one:
+        subjects[f"control at texts of {one['text']}"] = one["control"]
+    for subject, figures in subjects.items():
+        for name in (name for name in names if name in figures):
+            yield _row(subject, one["segment"], one["layer"] + 1, name, figures[name])
 
 
 def _lens_rows(found: Any) -> Iterator[Row]:
     for checkpoint in found["checkpoints"]:
-        for one in checkpoint["kinds"]:
+        yield from _checkpoint_rows(checkpoint)
+    for one in found.get("changes", ()):
+        yield _row("last less first", one["kind"], one["layer"], one["measure"], one["change"])
+        if "control" in one:
+            yield _row("control less first", one["kind"], one["layer"], one["measure"], one["control"])
+
+
+def _checkpoint_rows(checkpoint: Any) -> Iterator[Row]:
+    subject = f"{'control: ' if 'control' in checkpoint else ''}{checkpoint['checkpoint']}"
+    for key, names in (("kinds", _LENS), ("patched", ("changed", "fall"))):
+        for one in checkpoint[key]:
             for at in one["layers"]:
-                for name in _LENS:
+                for name in names:
                     if at[name] is not None:
-                        yield _row(checkpoint["checkpoint"], one["kind"], at["layer"], name, at[name])
-        for one in checkpoint["patched"]:
-            for at in one["layers"]:
-                for name in ("changed", "fall"):
-                    yield _row(checkpoint["checkpoint"], one["kind"], at["layer"], name, at[name])
+                        yield _row(subject, one["kind"], at["layer"], name, at[name])
 
 
 _ROWS = {"weights": _weight_rows, "states": _state_rows, "lens": _lens_rows}

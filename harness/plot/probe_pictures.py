@@ -47,6 +47,8 @@ class LayerLine(NamedTuple):
     points: Sequence[LayerPoint]
     null: bool = False
     """Whether it is what chance alone gives."""
+    control_of: str | None = None
+    """Of the control: the line that it stands beside, in whose colour it is dotted; none where it has its own."""
 
 
 class LayerPanel(NamedTuple):
@@ -88,18 +90,21 @@ def read_probe(kind: str, folder: Path) -> Any:
 
 
 def draw_layers(axes: Axes, panel: LayerPanel, place: int) -> None:
-    """Draw lines over layers with a band for the interval; what chance gives is grey and dashed."""
+    """Draw lines over layers with a band for the interval; chance is grey and dashed, a control dotted."""
     from matplotlib.ticker import MaxNLocator
 
     marks, handles, labels = itertools.count(), [], []
+    colours: dict[str, str] = {}
     for number, line in enumerate(panel.lines):
-        colour = CHANCE if line.null else mark_of(next(marks)).colour
+        own = colours.get(line.control_of or "")
+        colour = CHANCE if line.null else own or mark_of(next(marks)).colour
+        colours[line.label] = colour
         xs = [point.layer for point in line.points]
         (drawn,) = axes.plot(
             xs,
             [point.value for point in line.points],
             color=colour,
-            linestyle="--" if line.null else "-",
+            linestyle="--" if line.null else "-" if line.control_of is None else ":",
             linewidth=1.2,
             marker="o" if len(xs) <= 60 and not line.null else None,
             markersize=3,
@@ -136,7 +141,7 @@ def lens_panels(found: Mapping[str, Any]) -> Iterator[LayerPanel]:
             if lines:
                 yield LayerPanel(LENS_NAMES[kind], y, lines)
         patched = [
-            LayerLine(checkpoint["checkpoint"], [_estimated(at["layer"], at["fall"]) for at in one["layers"]])
+            _line_of(checkpoint, [_estimated(at["layer"], at["fall"]) for at in one["layers"]])
             for checkpoint in checkpoints
             for one in checkpoint["patched"]
             if one["kind"] == kind
@@ -150,17 +155,29 @@ def _lens_lines(checkpoints: Sequence[Mapping[str, Any]], kind: str, field: str)
         for one in checkpoint["kinds"]:
             points = [_estimated(at["layer"], at[field]) for at in one["layers"] if at[field] is not None]
             if one["kind"] == kind and points:
-                yield LayerLine(checkpoint["checkpoint"], points)
+                yield _line_of(checkpoint, points)
+
+
+def _line_of(checkpoint: Mapping[str, Any], points: Sequence[LayerPoint]) -> LayerLine:
+    name = checkpoint["checkpoint"]
+    return (
+        LayerLine(f"control: {name}", points, control_of=name) if "control" in checkpoint else LayerLine(name, points)
+    )
 
 
 def states_panels(found: Mapping[str, Any]) -> Iterator[LayerPanel]:
     """Yield the drift of each segment over the layers with the null of numerics, and the share of each part."""
     for field, y in (("normed_cosine", "1 - cosine after the norm"), ("cka", "1 - CKA")):
         own = [one for one in found["drift"] if one["text"] == "b" and one[field] is not None]
+        segments = dict.fromkeys(one["segment"] for one in own)
         lines = [
             LayerLine(segment, [_plain(one["layer"] + 1, one[field]) for one in own if one["segment"] == segment])
-            for segment in dict.fromkeys(one["segment"] for one in own)
+            for segment in segments
         ]
+        beside = [one for one in own if "control" in one and one["control"][field] is not None]
+        for segment in segments if beside else ():
+            points = [_plain(one["layer"] + 1, one["control"][field]) for one in beside if one["segment"] == segment]
+            lines.append(LayerLine(f"control: {segment}", points, control_of=segment))
         nulls: dict[str, dict[int, list[float]]] = {}
         for one in own:
             for name, null in one.get("null", {}).items():
@@ -173,13 +190,18 @@ def states_panels(found: Mapping[str, Any]) -> Iterator[LayerPanel]:
         if lines:
             yield LayerPanel("drift of the states", y, lines)
     swaps = [one for one in found["swaps"] if one["first"] == one["last"] and one["text_share"]["value"] is not None]
+    names = dict.fromkeys(one["part"] for one in swaps)
     parts = [
         LayerLine(
             part,
             [_estimated(one["first"] + 1, one["text_share"]) for one in swaps if one["part"] == part],
         )
-        for part in dict.fromkeys(one["part"] for one in swaps)
+        for part in names
     ]
+    beside = [one for one in swaps if "control" in one]
+    for part in names if beside else ():
+        shares = [_estimated(one["first"] + 1, one["control"]["text_share"]) for one in beside if one["part"] == part]
+        parts.append(LayerLine(f"control: {part}", shares, control_of=part))
     if parts:
         yield LayerPanel("weights of B in A", "Share of the change", parts)
 
@@ -201,7 +223,11 @@ def weights_panels(found: Mapping[str, Any]) -> Iterator[LayerPanel]:
             random = stage["optimiser"]["random"]
             lines.append(LayerLine("steps without a direction", [_plain(layer, random) for layer in layers], null=True))
         if lines:
-            yield LayerPanel(f"{stage['before']} to {stage['after']}", "rms of the change", lines)
+            yield LayerPanel(_title(stage), "rms of the change", lines)
+
+
+def _title(stage: Mapping[str, Any]) -> str:
+    return f"{stage['before']} to {stage['after']}{' (control)' if 'control' in stage else ''}"
 
 
 _PANELS: Mapping[str, Callable[[Mapping[str, Any]], Iterator[LayerPanel]]] = {
@@ -223,10 +249,7 @@ class ShownExperts(NamedTuple):
 def expert_maps(found: Mapping[str, Any]) -> list[ShownExperts]:
     """Return a map of layers and experts for each stage of a model with experts."""
     maps = [(stage, stage["experts"]) for stage in found["stages"] if stage["experts"] is not None]
-    return [
-        ShownExperts(f"{stage['before']} to {stage['after']}", one["layers"], one["experts"], one["rms"])
-        for stage, one in maps
-    ]
+    return [ShownExperts(_title(stage), one["layers"], one["experts"], one["rms"]) for stage, one in maps]
 
 
 def draw_experts(axes: Axes, shown: ShownExperts) -> None:

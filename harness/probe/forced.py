@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -126,17 +126,26 @@ class ProbedModel:
         first = next(iter(self.routers.values()))
         return int(first.top_k if hasattr(first, "top_k") else config.num_experts_per_tok)
 
-    def answer(self, questions: Sequence[AskedQuestion]) -> Iterator[GreedyAnswer]:
-        """Yield the greedy answer to each question, computed in batches."""
+    def answer(
+        self, questions: Sequence[AskedQuestion], known: Container[str] = ()
+    ) -> Iterator[tuple[AskedQuestion, GreedyAnswer]]:
+        """Yield each question whose key is not known with its greedy answer, computed in batches.
+
+        Batches are those of all questions, so that a pass that goes on computes what an undisturbed one does, bit for
+        bit.
+        """
         from dtbench.models.local.sampling import SamplingSettings
         from dtbench.models.local.weights import RowSettings
 
-        size = self._batch
-        for begin in range(0, len(questions), size):
-            batch = [self.weights.read(question.prompt) for question in questions[begin : begin + size]]
-            rows = [RowSettings(0) for _ in batch]
-            for found in self.weights.answer(batch, self._longest, SamplingSettings(), rows):
-                yield GreedyAnswer(found.text, found.ids, found.ended)
+        for begin in range(0, len(questions), self._batch):
+            batch = questions[begin : begin + self._batch]
+            if all(question.key in known for question in batch):
+                continue
+            inputs, rows = [self.weights.read(one.prompt) for one in batch], [RowSettings(0) for _ in batch]
+            answers = self.weights.answer(inputs, self._longest, SamplingSettings(), rows)
+            for question, found in zip(batch, answers, strict=True):
+                if question.key not in known:
+                    yield question, GreedyAnswer(found.text, found.ids, found.ended)
 
     def is_right(self, question: AskedQuestion, text: str) -> bool:
         """Whether an answer is right, as the task reads and scores it."""

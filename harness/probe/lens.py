@@ -20,7 +20,15 @@ from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.model import Notify
 from dtbench.harness.core.options import OUTPUT, TESTS, Argument, Option, check_options
 from dtbench.harness.core.typed_settings import at_least, one_of
-from dtbench.harness.probe.lens_summary import DRAWS, by_checkpoint, reduce_traces, summarise_kinds, summarise_patches
+from dtbench.harness.probe.lens_summary import (
+    DRAWS,
+    by_checkpoint,
+    reduce_traces,
+    summarise_changes,
+    summarise_kinds,
+    summarise_patches,
+)
+from dtbench.harness.probe.probed_checkpoints import Control
 from dtbench.harness.run.request import RunRequest
 from dtbench.harness.store.append import AppendedFiles
 from dtbench.harness.store.atomic import make_folder, replace_whole
@@ -43,6 +51,7 @@ class LensRequest:
         Sequence[str],
         Argument("CKPT...", "Checkpoints, from the least to the most trained: folders, hub ids or families."),
     ] = ()
+    control: Control = None
     tasks: Annotated[
         Sequence[str],
         Option(
@@ -86,9 +95,16 @@ class LensRequest:
         """Refuse values that are not allowed."""
         if not self.checkpoints:
             raise UserError("CKPT is missing: name a checkpoint, such as `dtbench probe lens mini`.")
+        if self.control is not None and len(self.checkpoints) < 2:
+            raise UserError(f"--control {self.control}: it stands beside what a training changed: name A and B first.")
         if len(self.tasks) != 1:
             raise UserError(f"--tasks {','.join(self.tasks)}: the lens reads one benchmark at a time.")
         check_options(self)
+
+    @property
+    def all(self) -> Sequence[str]:
+        """Return the checkpoints that are read, the control last."""
+        return [*self.checkpoints, *([] if self.control is None else [self.control])]
 
     def asked(self, checkpoint: str) -> RunRequest:
         """Return the questions of a checkpoint as `dtbench run` would ask them."""
@@ -158,11 +174,12 @@ def _identity(request: LensRequest) -> dict[str, Any]:
     from dtbench.models.checkpoints.checkpoint import resolve_checkpoint
 
     about = []
-    for spec in request.checkpoints:
+    for spec in request.all:
         checkpoint = resolve_checkpoint(spec, None, request.options)
         about.append({"checkpoint": spec, "content": None if checkpoint is None else checkpoint.content_hash()})
     names = ("tasks", "limit", "text", "patch", "options", "prompt", "system")
-    return {"checkpoints": about, **{name: _plain(getattr(request, name)) for name in names}}
+    control = {} if request.control is None else {"control": request.control}
+    return {"checkpoints": about, **control, **{name: _plain(getattr(request, name)) for name in names}}
 
 
 def _plain(value: Any) -> Any:
@@ -184,7 +201,8 @@ def _read_all(request: LensRequest, files: _Files, notify: Notify) -> LensFigure
     from dtbench.harness.probe.forced import open_probed
 
     last = len(request.checkpoints) - 1
-    order = [_LoadOrder(number, request.checkpoints[number]) for number in (last, *range(last))]
+    others = [number for number in range(len(request.all)) if number != last]
+    order = [_LoadOrder(number, request.all[number]) for number in (last, *others)]
     chosen: _Chosen | None = None
     about: dict[int, LensCheckpoint] = {}
     for number, spec in order:
@@ -204,6 +222,9 @@ def _read_all(request: LensRequest, files: _Files, notify: Notify) -> LensFigure
         {**about[number], "kinds": summarise_kinds(parts[number]), "patched": summarise_patches(parts[number])}
         for number in sorted(about)
     ]
+    if request.control is not None:
+        checkpoints[-1]["control"] = True
+    changes = summarise_changes([parts[number] for number in sorted(about)], last)
     figures: LensFigures = {
         "kind": "lens",
         "dtbench": dtbench.__version__,
@@ -212,6 +233,7 @@ def _read_all(request: LensRequest, files: _Files, notify: Notify) -> LensFigure
         "text": f"the answers of {request.checkpoints[last]}" if request.text == OWN else "the reference reasoning",
         "draws": DRAWS,
         "checkpoints": checkpoints,
+        "changes": changes,
         "notes": _notes(request, chosen, checkpoints),
     }
     if request.out is not None:
@@ -242,7 +264,7 @@ def _choose(request: LensRequest, opened: OpenedProbe, files: _Files, notify: No
     if missing:
         notify(f"writing {len(missing)} texts")
     if request.text == OWN:
-        written = ((one, list(answer.tokens)) for one, answer in zip(missing, model.answer(missing), strict=True))
+        written = ((one, list(answer.tokens)) for one, answer in model.answer(asked, files.texts))
     else:
         written = ((one, encode_text(model, reference_text(one, model.chain))) for one in missing)
     for one, tokens in written:

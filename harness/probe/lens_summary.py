@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from dtbench.harness.probe.settling import LEAST_FALL, NEVER, TokenTrace, hearing_ends, settles, settles_surely
 from dtbench.harness.store.lens_probe_types import (
+    LensChange,
     LensKind,
     LensLayer,
+    LensMeasure,
     LensReading,
     PatchedKind,
     PatchLayer,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 DRAWS = 1000
 SEED = 0
+_CHANGING: Sequence[LensMeasure] = get_args(LensMeasure)
 KINDS: Sequence[str] = get_args(TokenKind)
 _LEAST = 2
 """Questions below which there is no interval."""
@@ -190,6 +193,33 @@ def _summarise_patch(kind: str, own: Sequence[PatchReadings]) -> PatchedKind:
     hears = None if low is None else low > LEAST_FALL
     ends = hearing_ends([one["value"] or 0.0 for one in fall], hears=bool(hears))
     return {"kind": kind, "questions": len(own), "layers": layers, "hears": hears, "ends": ends}
+
+
+def summarise_changes(readings: Sequence[Sequence[LensReading]], last: int) -> list[LensChange]:
+    """Summarise how the last checkpoint, and a control behind it, differ from the first, question by question."""
+    if not last:
+        return []
+    base: Mapping[str, Mapping[str, TokenReadings]] = {one["id"]: one["kinds"] for one in readings[0]}
+    found: list[LensChange] = []
+    for kind in KINDS:
+        for measure in _CHANGING:
+            pairs = [_differences(base, own, kind, measure) for own in readings[last:]]
+            for layer, estimates in enumerate(zip(*(_where_known(one) or [] for one in pairs), strict=True)):
+                change: LensChange = {"kind": kind, "layer": layer, "measure": measure, "change": estimates[0]}
+                found.append({**change, "control": estimates[1]} if len(estimates) > 1 else change)
+    return found
+
+
+def _differences(
+    base: Mapping[str, Mapping[str, TokenReadings]], own: Sequence[LensReading], kind: str, measure: LensMeasure
+) -> list[list[float] | None]:
+    both = [(base[one["id"]].get(kind), one["kinds"].get(kind)) for one in own]
+    known = [(one[measure], other[measure]) for one, other in both if one is not None and other is not None]
+    return [
+        [after - before for before, after in zip(one, other, strict=True)]
+        for one, other in known
+        if one is not None and other is not None
+    ]
 
 
 def by_checkpoint(readings: Sequence[LensReading]) -> Mapping[int, Sequence[LensReading]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.model import Notify
+from dtbench.harness.core.options import Option
 from dtbench.harness.probe.adapter_changes import AddedProduct, added_products
 from dtbench.harness.probe.weight_changes import as_floats
 from dtbench.harness.probe.weight_files import UnreadTensor, WeightSlice, slices_of
@@ -20,6 +21,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MEGATRON = ("iter_*", "*.distcp")
+Control = Annotated[
+    str | None,
+    Option(
+        "--control",
+        "CKPT",
+        "A checkpoint that was trained as B was, but with a random reward: what it changes too is no effect of the "
+        "reward. Its figures stand beside B's.",
+        shown="none",
+    ),
+]
 
 
 class ProbedCheckpoint(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import hashlib
 import json
@@ -31,6 +30,9 @@ from dtbench.harness.store.append import AppendedFiles
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.states_probe_types import ProbedAnswer, SwapMeasure
 
+B, CONTROL = "b", "c"
+NAMES = {"a": "A", B: "B", CONTROL: "the control"}
+"""By what files are named -> what a user reads."""
 NULL_QUESTIONS = 16
 """With how many questions the null of numerics is computed."""
 CKA_TOKENS = 256
@@ -65,13 +67,9 @@ class StatesFolder:
         return path
 
     def lines(self, name: str) -> list[Any]:
-        """Return the lines of a file; one that an interruption left incomplete does not count."""
+        """Return the lines of a file but a torn one at its end, which the next append cuts off."""
         path = self.out / name
-        found = []
-        for line in path.read_bytes().splitlines() if path.is_file() else ():
-            with contextlib.suppress(ValueError):
-                found.append(json.loads(line))
-        return found
+        return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]] if path.is_file() else []
 
     def answers(self, by: str) -> list[ProbedAnswer]:
         """Return what a model wrote."""
@@ -93,20 +91,31 @@ class StatesFolder:
 class StatePasses:
     """What is done with each model; each step goes on where it was interrupted."""
 
-    def __init__(self, folder: StatesFolder, parts: Sequence[str], notify: Notify, *, answers: bool) -> None:
+    def __init__(
+        self, folder: StatesFolder, parts: Sequence[str], notify: Notify, *, others: Sequence[str], answers: bool
+    ) -> None:
         self.folder = folder
         self._parts = parts
         self._notify = notify
         self._answers = answers
         self._files = AppendedFiles()
-        folder.folder("weights-a")
-        folder.folder("weights-b")
+        folder.work.mkdir(exist_ok=True)
+        self._others = others
+        """B, and its control where there is one."""
 
-    def answer_as_b(self, probe: ProbedModel, questions: Sequence[AskedQuestion]) -> None:
-        """Have B answer, and keep its weights where parts of them will be swapped."""
-        self._answer("b", probe, questions)
-        self._keep_weights("b", probe)
-        self.folder.keep_facts("shape", _shape(probe))
+    def close(self) -> None:
+        """Close the files."""
+        self._files.close()
+
+    def answer_first(self, by: str, probe: ProbedModel, questions: Sequence[AskedQuestion]) -> None:
+        """Have B or its control answer, and keep its weights where parts of them will be swapped."""
+        if by == B:
+            self.folder.keep_facts("shape", _shape(probe))
+        else:
+            self._refuse_other_shape(probe)
+        self._answer(by, probe, questions)
+        self._refuse_other_prompts(by)
+        self._keep_weights(by, probe)
 
     def look_into_a(self, probe: ProbedModel, questions: Sequence[AskedQuestion]) -> None:
         """Have A answer, keep its states at all texts, swap parts, and compare it with itself in other numerics."""
@@ -114,9 +123,10 @@ class StatePasses:
 
         self._refuse_other_shape(probe)
         self._answer("a", probe, questions)
-        self._refuse_other_prompts()
+        self._refuse_other_prompts("a")
         self._keep_weights("a", probe)
-        self._find_moved(probe)
+        for by in self._others:
+            self._find_moved(by, probe)
         folder, texts = self.folder.folder("a"), list(self._texts(probe, questions))
         totals_file = folder / "totals.npy"
         totals = numpy.load(totals_file) if totals_file.is_file() else None
@@ -124,29 +134,31 @@ class StatePasses:
             totals = numpy.zeros((len(probe.layers) + 1, int(probe.head.weight.shape[1])))
             for name, text in texts:
                 record_text(probe, text, RecordedText.of(folder, name), totals)
-            numpy.save(totals_file, totals)
+            draft = folder / "totals.part.npy"
+            numpy.save(draft, totals)
+            draft.rename(totals_file)
         self._notify(f"states of A at {len(texts)} texts are kept")
-        self._swap(probe, questions)
+        self._measure("a", probe, questions, right=self._right("a"))
+        for by in self._others:
+            self._swap(by, probe, questions)
         self._compare_numerics(probe, texts)
 
-    def compare_b(self, probe: ProbedModel, questions: Sequence[AskedQuestion]) -> None:
-        """Compare B with what was kept of A, and measure B itself."""
-        moved = {int(layer): order for layer, order in self.folder.facts("moved").items()}
+    def compare(self, by: str, probe: ProbedModel, questions: Sequence[AskedQuestion]) -> None:
+        """Compare B or its control with what was kept of A, and measure it as it is."""
+        moved = self._moved(by)
         inverse = {layer: [order.index(place) for place in range(len(order))] for layer, order in moved.items()}
-        out = self.folder.folder("drift")
+        out = self.folder.folder(f"drift-{by}")
         for name, text in self._texts(probe, questions):
             path = out / f"{name}.npz"
             if not path.is_file():
                 base = self._baseline(probe, name, norm=self._norm_of_a(probe))._replace(moved=inverse)
                 compare_text(probe, text, base).save(path)
-        self._notify("B is compared with A")
-        self._measure("b", probe, questions, right=self._right("b"))
-        self.folder.keep_facts("about-b", dict(probe.about))
+        self._notify(f"{NAMES[by]} is compared with A")
+        self._measure(by, probe, questions, right=self._right(by))
 
     def _answer(self, by: str, probe: ProbedModel, questions: Sequence[AskedQuestion]) -> None:
         known = {one["key"] for one in self.folder.answers(by)}
-        waiting = [question for question in questions if question.key not in known]
-        for question, answer in zip(waiting, probe.answer(waiting), strict=True):
+        for question, answer in probe.answer(questions, known):
             prompt = probe.weights.read(question.prompt)["input_ids"][0].tolist()
             line: ProbedAnswer = {
                 "key": question.key,
@@ -156,7 +168,7 @@ class StatePasses:
                 "prompt": prompt_hash(prompt),
             }
             self._append(f"states-answers-{by}.jsonl", line)
-        self._notify(f"{by.upper()} has answered {len(questions)} questions")
+        self._notify(f"{NAMES[by]} has answered {len(questions)} questions")
 
     def _append(self, name: str, line: object) -> None:
         self._files.append(self.folder.out / name, json.dumps(line, ensure_ascii=False).encode() + b"\n")
@@ -188,22 +200,25 @@ class StatePasses:
                 "one architecture and size."
             )
 
-    def _refuse_other_prompts(self) -> None:
-        prompts = {one["key"]: one["prompt"] for one in self.folder.answers("b")}
-        for one in self.folder.answers("a"):
+    def _refuse_other_prompts(self, by: str) -> None:
+        prompts = {one["key"]: one["prompt"] for one in self.folder.answers(B)}
+        for one in self.folder.answers(by):
             if prompts[one["key"]] != one["prompt"]:
                 raise UserError(
                     f"{one['key']}: the two checkpoints make different tokens of this question, so no position of one "
                     "stands for that of the other: give both the same tokenizer and chat template (-M chat_template=)."
                 )
 
-    def _find_moved(self, probe: ProbedModel) -> None:
+    def _find_moved(self, by: str, probe: ProbedModel) -> None:
         """Find layers whose experts changed places."""
         import numpy
 
-        ours, theirs = (numpy.load(self.folder.work / f"routers-{by}.npz") for by in "ab")
+        ours, theirs = (numpy.load(self.folder.work / f"routers-{name}.npz") for name in ("a", by))
         orders = {layer: order_of(ours[str(layer)], theirs[str(layer)]) for layer in probe.routers}
-        self.folder.keep_facts("moved", {layer: order for layer, order in orders.items() if order is not None})
+        self.folder.keep_facts(f"moved-{by}", {layer: order for layer, order in orders.items() if order is not None})
+
+    def _moved(self, by: str) -> Mapping[int, list[int]]:
+        return {int(layer): order for layer, order in self.folder.facts(f"moved-{by}").items()}
 
     def _texts(self, probe: ProbedModel, questions: Sequence[AskedQuestion]) -> Iterator[tuple[str, ForcedText]]:
         """Yield the texts that are forced, B's first, by the names of their files; one without tokens is left out."""
@@ -230,9 +245,8 @@ class StatePasses:
         norm.load_state_dict(own)
         return norm
 
-    def _swap(self, probe: ProbedModel, questions: Sequence[AskedQuestion]) -> None:
-        """Measure A as it is, then with each part of B."""
-        self._measure("a", probe, questions, right=self._right("a"))
+    def _swap(self, by: str, probe: ProbedModel, questions: Sequence[AskedQuestion]) -> None:
+        """Measure A with each part of B or of its control."""
         if not self._parts:
             self.folder.keep_facts("swaps", [])
             return
@@ -240,18 +254,17 @@ class StatePasses:
         weights = {name: one.numel() for name, one in probe.model.named_parameters()}
         planned = [(one.part, one.first, one.last, sum(weights[name] for name in one.names)) for one in swaps]
         self.folder.keep_facts("swaps", planned)
-        moved = {int(layer): order for layer, order in self.folder.facts("moved").items()}
-        stores = SwapStores(self._store("a"), self._store("b"), ExpertOrders.of(probe, moved))
+        stores = SwapStores(self._store("a"), self._store(by), ExpertOrders.of(probe, self._moved(by)))
         for number, swap in enumerate(swaps, 1):
-            if self._left(swap.key, questions):
+            key = measure_key(by, swap.key)
+            if self._known(key) < {question.key for question in questions}:
                 with swapped(probe, swap, stores):
-                    self._measure(swap.key, probe, questions, right=None)
-                self._notify(f"swap {number} of {len(swaps)}: {_swap_words(swap)}")
+                    self._measure(key, probe, questions, right=None)
+                self._notify(f"swap {number} of {len(swaps)}: {_swap_words(swap)}, from {NAMES[by]}")
 
-    def _left(self, swap: str, questions: Sequence[AskedQuestion]) -> list[AskedQuestion]:
-        """Return the questions with which something was not measured yet."""
-        known = {one["key"] for one in self.folder.measures() if one["swap"] == swap}
-        return [question for question in questions if question.key not in known]
+    def _known(self, swap: str) -> set[str]:
+        """Return the questions with which something was measured already."""
+        return {one["key"] for one in self.folder.measures() if one["swap"] == swap}
 
     def _right(self, by: str) -> Mapping[str, bool]:
         return {one["key"]: one["right"] for one in self.folder.answers(by)}
@@ -261,12 +274,13 @@ class StatePasses:
     ) -> None:
         """Measure how likely B's texts are, and whether its own answers are right, where that is not known."""
         tokens = {one["key"]: one["tokens"] for one in self.folder.answers("b")}
-        waiting = self._left(swap, questions)
-        own = probe.answer(waiting) if right is None and self._answers else None
-        for question in waiting:
+        known = self._known(swap)
+        own = probe.answer(questions, known) if right is None and self._answers else None
+        for question in (one for one in questions if one.key not in known):
             verdict = None if right is None else right[question.key]
             if own is not None:
-                verdict = probe.is_right(question, next(own).text)
+                asked, answer = next(own)
+                verdict = probe.is_right(asked, answer.text)
             likely = TextLogprobs(None, None)
             if tokens[question.key]:
                 text = probe.force(question, tokens[question.key])
@@ -326,6 +340,11 @@ def _shape(probe: ProbedModel) -> dict[str, Any]:
         "routers": list(probe.routers),
         "top_k": probe.top_k,
     }
+
+
+def measure_key(by: str, swap: str) -> str:
+    """Return how the measures of a swap are named: those of B's parts by the swap alone."""
+    return swap if by == B else f"{by}: {swap}"
 
 
 def _words(shape: Mapping[str, Any]) -> str:

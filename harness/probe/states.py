@@ -1,8 +1,9 @@
 """`dtbench probe states`: how two models differ inside at the same tokens, and which part of that matters.
 
 Three passes, with one model in memory at a time: B answers, A is looked into and gets B's weights part by part, B is
-compared with what was kept of A. Every step is a file or a line in the folder of the probe, so that the same command
-resumes after the last one. What was kept of A is removed at the end.
+compared with what was kept of A. A control goes through all that as B does, at the same texts. Every step is a file or
+a line in the folder of the probe, so that the same command resumes after the last one. What was kept of A is removed at
+the end.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +25,8 @@ from dtbench.harness.core.options import ANSWERS, OUTPUT, RUNS, Argument, Option
 from dtbench.harness.core.task import STYLES
 from dtbench.harness.core.typed_settings import at_least, at_most, one_of
 from dtbench.harness.probe.forced import open_probed, probed_spec
-from dtbench.harness.probe.state_passes import StatePasses, StatesFolder
+from dtbench.harness.probe.probed_checkpoints import Control
+from dtbench.harness.probe.state_passes import CONTROL, B, StatePasses, StatesFolder
 from dtbench.harness.probe.states_report import make_report
 from dtbench.harness.probe.swaps import PARTS
 from dtbench.harness.run.request import RunRequest
@@ -55,6 +58,7 @@ class StatesRequest:
 
     before: Annotated[str, Argument("A", "The checkpoint before: a folder, a hub id, a stage of a training.")]
     after: Annotated[str, Argument("B", "The checkpoint after, of the same architecture and size.")]
+    control: Control = None
     tasks: Annotated[
         Sequence[str],
         Option(
@@ -140,6 +144,7 @@ class StatesRequest:
         return {
             "a": _content(self.before, self),
             "b": _content(self.after, self),
+            "control": None if self.control is None else _content(self.control, self),
             "tasks": [*self.tasks, *([str(self.task_file)] if self.task_file else [])],
             "limit": self.limit,
             "options": dict(self.options),
@@ -157,7 +162,7 @@ def _content(spec: str, request: StatesRequest) -> str:
 
 def probe_states(request: StatesRequest, notify: Notify) -> StatesProbe:
     """Compare two checkpoints at the same tokens; resume where the folder of the request holds a part of that."""
-    for spec in (request.before, request.after):
+    for spec in (request.before, request.after, *([] if request.control is None else [request.control])):
         probed_spec(spec, request.options)
     if request.out is None:
         with temporary_folder("dtbench-probe-") as folder:
@@ -165,7 +170,10 @@ def probe_states(request: StatesRequest, notify: Notify) -> StatesProbe:
     make_folder(request.out)
     with _alone(request.out):
         known = _known_report(request, request.out)
-        return _probed(request, request.out, notify) if known is None else known
+        if known is None:
+            return _probed(request, request.out, notify)
+        shutil.rmtree(request.out / _WORK, ignore_errors=True)  # there after a kill behind the report
+        return known
 
 
 @contextmanager
@@ -200,19 +208,24 @@ def _known_report(request: StatesRequest, folder: Path) -> StatesProbe | None:
 
 def _probed(request: StatesRequest, folder: Path, notify: Notify) -> StatesProbe:
     began = time.monotonic()
-    passes = StatePasses(StatesFolder(folder, folder / _WORK), request.parts, notify, answers=not request.forced_only)
+    others = {B: request.after} if request.control is None else {B: request.after, CONTROL: request.control}
+    work, answers = StatesFolder(folder, folder / _WORK), not request.forced_only
+    passes = StatePasses(work, request.parts, notify, others=list(others), answers=answers)
     steps: Sequence[tuple[str, str, Callable[..., None]]] = (
-        ("b-answers", request.after, passes.answer_as_b),
+        *((f"{by}-answers", spec, partial(passes.answer_first, by)) for by, spec in others.items()),
         ("a", request.before, passes.look_into_a),
-        ("b", request.after, passes.compare_b),
+        *((by, spec, partial(passes.compare, by)) for by, spec in others.items()),
     )
-    for name, spec, step in steps:
-        if not passes.folder.is_done(name):
-            opened = open_probed(request.run_request(spec), notify)
-            step(opened.model, opened.questions)
-            opened.model.close()
-            passes.folder.mark_done(name)
-    report = make_report(passes.folder, list(request.tasks), time.monotonic() - began)
+    try:
+        for name, spec, step in steps:
+            if not work.is_done(name):
+                opened = open_probed(request.run_request(spec), notify)
+                step(opened.model, opened.questions)
+                opened.model.close()
+                work.mark_done(name)
+    finally:
+        passes.close()
+    report = make_report(work, list(request.tasks), time.monotonic() - began)
     replace_whole(folder / REPORT, json.dumps(report, ensure_ascii=False).encode() + b"\n")
-    shutil.rmtree(passes.folder.work)
+    shutil.rmtree(work.work)
     return report

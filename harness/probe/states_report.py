@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from dtbench.harness.probe.forced import SEGMENTS
 from dtbench.harness.probe.state_measures import divergence_bits, linear_cka
-from dtbench.harness.probe.state_passes import NULL_QUESTIONS, NULLS, StatesFolder
+from dtbench.harness.probe.state_passes import CONTROL, NULL_QUESTIONS, NULLS, B, StatesFolder, measure_key
 from dtbench.harness.probe.state_records import MEASURES, sampled_file
 from dtbench.harness.probe.swaps import ATTENTION, EXPERTS, MLP, OUTSIDE, ROUTER
 from dtbench.harness.store.share_types import EstimateFigures
@@ -20,6 +21,7 @@ from dtbench.harness.store.states_probe_types import (
     RoutingNull,
     StatesProbe,
     StatesVerdict,
+    SwapEffects,
     SwapFigures,
     SwapMeasure,
 )
@@ -149,11 +151,16 @@ def make_report(folder: StatesFolder, tasks: list[str], seconds: float) -> State
     """Sum up all that the passes found."""
     shape, measured = folder.facts("shape"), _Measured(folder.measures())
     nulls = [name for name in NULLS if (folder.work / f"null-{name}").is_dir()]
-    summed = {by: sum_comparisons(_files(folder, "drift", by)) for by in "ba"}
     numeric = {name: sum_comparisons(_files(folder, f"null-{name}", "b")) for name in nulls}
-    swaps = list(_swap_rows(folder.facts("swaps"), measured))
-    questions = len(folder.answers("b"))
-    return {
+    compared = [
+        _ComparedText(by, summed, numeric if by == B else None, sum_comparisons(_files(folder, f"drift-{CONTROL}", by)))
+        for by in "ba"
+        if (summed := sum_comparisons(_files(folder, f"drift-{B}", by)))
+    ]
+    has_control = folder.is_done(CONTROL)
+    swaps = list(_swap_rows(folder.facts("swaps"), measured, has_control=has_control))
+    questions = len(folder.answers(B))
+    report: StatesProbe = {
         "schema": SCHEMA,
         "tasks": tasks,
         "questions": questions,
@@ -165,13 +172,17 @@ def make_report(folder: StatesFolder, tasks: list[str], seconds: float) -> State
         "b": _side(folder, "b", measured),
         "verdict": verdict_of(swaps, shape["experts"]),
         "lacks": [] if shape["experts"] else [_LACKS],
-        "moved_experts": sorted(map(int, folder.facts("moved"))),
+        "moved_experts": sorted(map(int, folder.facts(f"moved-{B}"))),
         "nulls": {name: NULLS[name] for name in nulls},
-        "drift": [row for by, one in summed.items() if one for row in _drift_rows(by, one, numeric, shape["layers"])],
-        "routing": [row for by, one in summed.items() if one for row in _routing_rows(by, one, numeric, shape)],
+        "drift": [row for one in compared for row in _drift_rows(one, shape["layers"])],
+        "routing": [row for one in compared for row in _routing_rows(one, shape)],
         "swaps": swaps,
         "seconds": round(seconds, 3),
     }
+    if has_control:
+        report["control"] = _side(folder, CONTROL, measured)
+        report["moved_in_control"] = sorted(map(int, folder.facts(f"moved-{CONTROL}")))
+    return report
 
 
 _LACKS = "A dense model: it has no experts and no routers, so there is no routing to compare, and no gates to swap."
@@ -191,56 +202,70 @@ def _side(folder: StatesFolder, by: str, measured: _Measured) -> ProbedSide:
     }
 
 
-def _drift_rows(
-    by: str, summed: SummedText, numeric: Mapping[str, SummedText | None], layers: int
-) -> Iterator[DriftFigures]:
+class _ComparedText(NamedTuple):
+    """One model's texts, as B computed them beside A, and what there is to hold that against."""
+
+    by: str
+    summed: SummedText
+    numeric: Mapping[str, SummedText | None] | None
+    """A against A in other numerics; None where that was not measured."""
+    control: SummedText | None
+
+    def segments(self) -> Iterator[tuple[int, str, int]]:
+        """Yield number, name and tokens of each segment that has any."""
+        for number, segment in enumerate(SEGMENTS):
+            if count := int(self.summed.counts[number]):
+                yield number, segment, count
+
+    def beside(self, figures: Callable[[SummedText], Any], segment: int) -> dict[str, Any]:
+        """Return the figures of the nulls that there are."""
+        found: dict[str, Any] = {}
+        if self.numeric is not None:
+            known = {name: one for name, one in self.numeric.items() if one and one.counts[segment]}
+            found["null"] = {name: figures(one) for name, one in known.items()}
+        if self.control is not None:
+            found["control"] = figures(self.control)
+        return found
+
+
+def _drift_rows(text: _ComparedText, layers: int) -> Iterator[DriftFigures]:
     for layer in range(-1, layers):
-        for number, segment in enumerate(SEGMENTS):
-            if not summed.counts[number]:
-                continue
-            row = {"text": by, "layer": layer, "segment": segment, "tokens": int(summed.counts[number])}
-            nulls = {
-                name: distances(one, layer + 1, number) for name, one in numeric.items() if one and one.counts[number]
-            }
-            found = {**row, **distances(summed, layer + 1, number), **({"null": nulls} if by == "b" else {})}
-            yield cast("DriftFigures", found)
+        for number, segment, count in text.segments():
+            row = {"text": text.by, "layer": layer, "segment": segment, "tokens": count}
+            figures = partial(distances, place=layer + 1, segment=number)
+            yield cast("DriftFigures", {**row, **figures(text.summed), **text.beside(figures, number)})
 
 
-def _routing_rows(
-    by: str, summed: SummedText, numeric: Mapping[str, SummedText | None], shape: Mapping[str, Any]
-) -> Iterator[RoutingFigures]:
+def _routing_rows(text: _ComparedText, shape: Mapping[str, Any]) -> Iterator[RoutingFigures]:
     for layer in shape["routers"]:
-        for number, segment in enumerate(SEGMENTS):
-            count = summed.counts[number]
-            if not count:
-                continue
-            row = {"text": by, "layer": layer, "segment": segment, "tokens": int(count)}
+        for number, segment, count in text.segments():
+            row = {"text": text.by, "layer": layer, "segment": segment, "tokens": count}
             entropies = {
-                f"entropy_{name}": float(summed.routing[f"entropy_{name}_{layer}"][number] / count) for name in "ab"
+                f"entropy_{name}": float(text.summed.routing[f"entropy_{name}_{layer}"][number] / count)
+                for name in "ab"
             }
-            nulls = {
-                name: routing_of(one, layer, number) for name, one in numeric.items() if one and one.counts[number]
-            }
-            found = {**row, **routing_of(summed, layer, number), **entropies, **({"null": nulls} if by == "b" else {})}
+            figures = partial(routing_of, layer=layer, segment=number)
+            found = {**row, **figures(text.summed), **entropies, **text.beside(figures, number)}
             yield cast("RoutingFigures", found)
 
 
-def _swap_rows(planned: Sequence[Sequence[Any]], measured: _Measured) -> Iterator[SwapFigures]:
+def _swap_rows(planned: Sequence[Sequence[Any]], measured: _Measured, *, has_control: bool) -> Iterator[SwapFigures]:
     for part, first, last, weights in planned:
         key = f"{part} {first}-{last}"
-        row = {
-            "part": part,
-            "first": first,
-            "last": last,
-            "weights": weights,
-            "text_logprob": measured.mean(key, "text"),
-            "answer_logprob": measured.mean(key, "answer"),
-            "accuracy": measured.mean(key, "right"),
-            "text_share": measured.share(key, "text"),
-            "answer_share": measured.share(key, "answer"),
-            "accuracy_share": measured.share(key, "right"),
-        }
-        yield cast("SwapFigures", row)
+        row = {"part": part, "first": first, "last": last, "weights": weights, **_effects(measured, key)}
+        control = {"control": _effects(measured, measure_key(CONTROL, key))} if has_control else {}
+        yield cast("SwapFigures", {**row, **control})
+
+
+def _effects(measured: _Measured, key: str) -> SwapEffects:
+    return {
+        "text_logprob": measured.mean(key, "text"),
+        "answer_logprob": measured.mean(key, "answer"),
+        "accuracy": measured.mean(key, "right"),
+        "text_share": measured.share(key, "text"),
+        "answer_share": measured.share(key, "answer"),
+        "accuracy_share": measured.share(key, "right"),
+    }
 
 
 def verdict_of(swaps: Sequence[SwapFigures], experts: int) -> StatesVerdict:
@@ -259,8 +284,16 @@ def verdict_of(swaps: Sequence[SwapFigures], experts: int) -> StatesVerdict:
     shares = ", ".join(f"{_NAMES[row['part']]} {_share(row['text_share'])}" for row in ranked)
     told = f"share of what B changes in the log-probability of its texts, put into A alone: {shares}"
     most = ranked[0]["part"]
+    controls = [row["control"]["text_share"] for row in ranked if "control" in row]
+    if controls:
+        shares = ", ".join(f"{_NAMES[row['part']]} {_share(one)}" for row, one in zip(ranked, controls, strict=True))
+        told = f"{told}; parts of the control do: {shares}"
     if _end(ranked[0], "low") <= max(0.0, _end(ranked[1], "high")):
         return {"part": "undecided", "text": f"{question} Undecided: {told}."}
+    if controls and _end(ranked[0], "low") <= (controls[0]["high"] or 0.0):
+        name = _NAMES[most]
+        text = f"{question} Undecided: {name} of B do no more than those of the control: {told}."
+        return {"part": "as the control", "text": text}
     return {"part": most, "text": f"{question} {_NAMES[most][0].upper()}{_NAMES[most][1:]}: {told}."}
 
 

@@ -176,20 +176,20 @@ def expert_map(tensors: Sequence[MeasuredTensor]) -> ExpertMap | None:
     }
 
 
-def directions(stored: Sequence[StoredTensor]) -> list[WeightDirection]:
-    """Return for each kind, and for each kind in each layer, whether the second change goes on in the first's way."""
+def directions(stored: Sequence[StoredTensor], other: int) -> list[WeightDirection]:
+    """Return for each kind, and for each kind in each layer, how a later change lies to the first."""
     found = []
     for key in (by_kind, by_layer_and_kind):
         groups: dict[TensorPlace, list[StoredTensor]] = {}
         for one in sorted(stored, key=lambda one: (_order(place_of(one["name"])), one["name"])):
             groups.setdefault(key(place_of(one["name"])), []).append(one)
-        found += [_direction(place, members) for place, members in groups.items()]
+        found += [_direction(place, members, other) for place, members in groups.items()]
     return found
 
 
-def _direction(place: TensorPlace, members: Sequence[StoredTensor]) -> WeightDirection:
-    first, second = (math.fsum(one["changes"][number]["squares"] for one in members) for number in (0, 1))
-    product = math.fsum(one["product"] for one in members)
+def _direction(place: TensorPlace, members: Sequence[StoredTensor], other: int) -> WeightDirection:
+    first, second = (math.fsum(one["changes"][number]["squares"] for one in members) for number in (0, other))
+    product = math.fsum(one["products"][other - 1] for one in members)
     size = sum(one["rows"] * one["columns"] for one in members)
     apart = math.sqrt(first) + math.sqrt(second)
     cosine = product / math.sqrt(first * second) if first and second else None

@@ -1,4 +1,4 @@
-"""One pass over the weights of two or three checkpoints: each piece of each file is mapped once, in the first's order.
+"""One pass over the weights of two checkpoints or more: each piece of each file is mapped once, in the first's order.
 
 Routers come first, since their rows tell which experts changed places; they are a thousandth of the weights.
 """
@@ -33,7 +33,9 @@ class WeightPass(NamedTuple):
     checkpoints: Sequence[ProbedCheckpoint]
     names: Sequence[str]
     reaches: Sequence[float | None]
-    """How far the optimiser can move a weight from each checkpoint to the next; None where it is not known."""
+    """For each change, how far the optimiser can move a weight; None where it is not known."""
+    bases: Sequence[int]
+    """For each change, the number of the checkpoint before it; the one after is that of the change, and one more."""
 
     def routers(self) -> Iterator[str]:
         """Yield the names of the routers."""
@@ -48,7 +50,9 @@ Orders = Mapping[str, Sequence[int]]
 """By what the names of a layer's experts begin with: for each expert of one checkpoint its place in the next."""
 
 
-def common_pass(checkpoints: Sequence[ProbedCheckpoint], reaches: Sequence[float | None]) -> WeightPass:
+def common_pass(
+    checkpoints: Sequence[ProbedCheckpoint], reaches: Sequence[float | None], bases: Sequence[int]
+) -> WeightPass:
     """Return the pass over what all checkpoints have; raise a UserError where nothing is, or shapes differ."""
     first, *rest = checkpoints
     common = [one for name, one in first.slices.items() if all(name in other.slices for other in rest)]
@@ -65,14 +69,15 @@ def common_pass(checkpoints: Sequence[ProbedCheckpoint], reaches: Sequence[float
                 f"{name} ({shapes}){', ...' if differing[1:] else ''}: give checkpoints of one architecture."
             )
     common.sort(key=lambda one: (one.source.file, one.start))
-    return WeightPass(checkpoints, [one.name for one in common], reaches)
+    return WeightPass(checkpoints, [one.name for one in common], reaches, bases)
 
 
 def router_orders(planned: WeightPass, number: int) -> Orders:
-    """Return the layers whose experts have another order in the next checkpoint than in the one of this number."""
+    """Return the layers whose experts have another order after the change of this number than before it."""
     orders = {}
+    both = [planned.checkpoints[place] for place in (planned.bases[number], number + 1)]
     for name in planned.routers():
-        before, after = (_whole(one, one.slices[name]) for one in planned.checkpoints[number : number + 2])
+        before, after = (_whole(one, one.slices[name]) for one in both)
         if (order := order_of(before, after)) is not None:
             orders[experts_of(name)] = order
     return orders
@@ -87,10 +92,10 @@ def measure_tensor(planned: WeightPass, name: str, orders: Sequence[Orders]) -> 
     """Compare one slice of the first checkpoint with the others'."""
     slices = [planned.checkpoints[0].slices[name]]
     for number, one in enumerate(planned.checkpoints[1:]):
-        slices.append(one.slices[_name_in_next(slices[-1].name, orders[number])])
+        slices.append(one.slices[_name_in_next(slices[planned.bases[number]].name, orders[number])])
     pairs = [_SlicePair(planned, slices, number) for number in range(len(slices) - 1)]
-    rows_of = _router_rows(name, orders)
-    product = 0.0
+    rows_of = _router_rows(name, orders, planned.bases)
+    products = [0.0] * (len(pairs) - 1)
     rows_at_once = max(1, CHUNK // max(1, slices[0].columns * ITEM_BYTES[slices[0].dtype]))
     chunks = list(blocks(slices[0].rows, 1, rows_at_once))
     for first, last in chunks:
@@ -99,8 +104,8 @@ def measure_tensor(planned: WeightPass, name: str, orders: Sequence[Orders]) -> 
             values = [one[rows] for one, rows in zip(values, rows_of, strict=True)]
         for begin, end in blocks(last - first, slices[0].columns):
             changes = [pair.add(values, begin, end) for pair in pairs]
-            if len(changes) == 2:
-                product += _product(changes)
+            for number, later in enumerate(changes[1:]):
+                products[number] += _product(changes[0], later)
         if len(chunks) == 1:
             for pair in pairs:
                 pair.finish(values)
@@ -111,17 +116,18 @@ def measure_tensor(planned: WeightPass, name: str, orders: Sequence[Orders]) -> 
         "bytes": sum(one.bytes for one in slices),
         "changes": [pair.stored() for pair in pairs],
     }
-    return {**stored, "product": product} if len(pairs) == 2 else stored
+    return {**stored, "products": products} if products else stored
 
 
 class _SlicePair:
-    """The comparison of a slice in one checkpoint with that in the next."""
+    """The comparison of a slice before and after a change."""
 
     def __init__(self, planned: WeightPass, slices: Sequence[WeightSlice], number: int) -> None:
-        self._number = number
+        self._places = planned.bases[number], number + 1
         self._router = is_router(slices[0].name)
-        self._dtype = min(slices[number].dtype, slices[number + 1].dtype, key=_COARSE.index)
-        self._rounds = slices[number].dtype != slices[number + 1].dtype
+        types = [slices[place].dtype for place in self._places]
+        self._dtype = min(types, key=_COARSE.index)
+        self._rounds = types[0] != types[1]
         reach = planned.reaches[number]
         self._hidden = None if reach is None else hidden_from(reach, self._dtype)
         self._sums = ChangeSums()
@@ -147,7 +153,7 @@ class _SlicePair:
         return cast(StoredChange, {**asdict(self._sums), "dtype": self._dtype, **self._more})
 
     def _both(self, values: Sequence[NDArray[Any]], first: int, last: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        before, after = (one[first:last] for one in values[self._number : self._number + 2])
+        before, after = (values[place][first:last] for place in self._places)
         if self._rounds and self._dtype == "BF16":
             return _rounded(before), _rounded(after)
         return (before, after) if not self._rounds else (as_floats(before), as_floats(after))
@@ -162,7 +168,7 @@ def _values(planned: WeightPass, slices: Sequence[WeightSlice], first: int, last
     return values
 
 
-def _product(changes: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> float:
+def _product(*changes: tuple[NDArray[Any], NDArray[Any]]) -> float:
     import numpy as np
 
     first, second = ((as_floats(after) - as_floats(before)).astype(np.float64) for before, after in changes)
@@ -189,15 +195,15 @@ def _name_in_next(name: str, orders: Orders) -> str:
     return f"{head}{found}{order[int(number)]}.{rest}"
 
 
-def _router_rows(name: str, orders: Sequence[Orders]) -> Sequence[Sequence[int]] | None:
+def _router_rows(name: str, orders: Sequence[Orders], bases: Sequence[int]) -> Sequence[Sequence[int]] | None:
     """Return where each row of a router is in each checkpoint; None where all are where they were in the first."""
     steps = [one.get(experts_of(name)) for one in orders] if is_router(name) else []
     count = next((len(one) for one in steps if one is not None), None)
     if count is None:
         return None
     rows: list[Sequence[int]] = [list(range(count))]
-    for step in steps:
-        rows.append(rows[-1] if step is None else [step[place] for place in rows[-1]])
+    for step, base in zip(steps, bases, strict=True):
+        rows.append(rows[base] if step is None else [step[place] for place in rows[base]])
     return rows
 
 

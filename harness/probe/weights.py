@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, cast
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.model import Notify
 from dtbench.harness.core.options import OUTPUT, Argument, Option, check_options
 from dtbench.harness.core.typed_settings import above, at_least
 from dtbench.harness.probe.optimiser_reach import given_reach, reach_between
-from dtbench.harness.probe.probed_checkpoints import ProbedCheckpoint, open_checkpoint
+from dtbench.harness.probe.probed_checkpoints import Control, ProbedCheckpoint, open_checkpoint
 from dtbench.harness.probe.tensor_kinds import PARTS, TensorPlace, place_of
 from dtbench.harness.probe.weight_answers import answer_of
 from dtbench.harness.probe.weight_figures import (
@@ -57,6 +57,7 @@ class WeightsRequest:
         str | None,
         Argument("[C]", "A third checkpoint after B: does it continue in the same direction, or undo the change?"),
     ] = None
+    control: Control = None
     learning_rate: Annotated[
         float | None,
         Option(
@@ -96,19 +97,22 @@ class ProbeProgress(NamedTuple):
 def probe_weights(
     request: WeightsRequest, notify: Notify, progress: Callable[[ProbeProgress], None] | None = None
 ) -> WeightProbe:
-    """Compare the weights of two or three checkpoints, and write what was found where the request names a folder."""
+    """Compare the weights of checkpoints, and write what was found where the request names a folder."""
     check_options(request)
-    given = [request.before, request.after, *([] if request.later is None else [request.later])]
+    given = [one for one in (request.before, request.after, request.later, request.control) if one is not None]
     checkpoints = [open_checkpoint(one, notify) for one in given]
-    reaches = _reaches(request, checkpoints)
-    planned = common_pass(checkpoints, [None if one is None else one["total"] for one in reaches])
-    orders = [router_orders(planned, number) for number in range(len(checkpoints) - 1)]
-    log = _TensorLines(request.out, planned)
+    bases = [0] if request.later is None else [0, 1]
+    if request.control is not None:
+        bases.append(0)
+    reaches = _reaches(request, checkpoints, bases)
+    planned = common_pass(checkpoints, [None if one is None else one["total"] for one in reaches], bases)
+    orders = [router_orders(planned, number) for number in range(len(bases))]
+    log = _TensorLines(request.out, planned, has_control=request.control is not None)
     try:
         stored = list(_measured(planned, orders, log, progress))
     finally:
         log.close()
-    report = _report(planned, stored, orders, reaches)
+    report = _report(request, planned, stored, orders, reaches)
     report["seconds"], report["gigabytes"] = round(log.seconds, 3), sum(one["bytes"] for one in stored) / 1e9
     report["seconds_per_gigabyte"] = log.new_seconds / (log.new_bytes / 1e9) if log.new_bytes else None
     if request.out is not None:
@@ -116,14 +120,16 @@ def probe_weights(
     return report
 
 
-def _reaches(request: WeightsRequest, checkpoints: Sequence[ProbedCheckpoint]) -> list[OptimiserReach | None]:
+def _reaches(
+    request: WeightsRequest, checkpoints: Sequence[ProbedCheckpoint], bases: Sequence[int]
+) -> list[OptimiserReach | None]:
     if (request.learning_rate is None) != (request.steps is None):
         missing = "--steps" if request.steps is None else "--learning-rate"
         raise UserError(f"{missing} is missing: --learning-rate and --steps are given together.")
     if request.learning_rate is not None and request.steps is not None:
-        return [given_reach(request.learning_rate, request.steps)] * (len(checkpoints) - 1)
+        return [given_reach(request.learning_rate, request.steps)] * len(bases)
     places = [one.adapter or one.folder for one in checkpoints]
-    return [reach_between(*places[number : number + 2]) for number in range(len(places) - 1)]
+    return [reach_between(places[base], places[number]) for number, base in enumerate(bases, 1)]
 
 
 def _measured(
@@ -149,7 +155,7 @@ def _measured(
 class _TensorLines:
     """The lines of the tensors that were compared; those of an earlier start are known."""
 
-    def __init__(self, folder: Path | None, planned: WeightPass) -> None:
+    def __init__(self, folder: Path | None, planned: WeightPass, *, has_control: bool) -> None:
         self._files = AppendedFiles()
         self._path = None if folder is None else folder / LINES
         self.known: dict[str, StoredTensor] = {}
@@ -159,6 +165,8 @@ class _TensorLines:
             return
         make_folder(self._path.parent)
         head = {"probe": "weights", "schema": SCHEMA, "checkpoints": _identity(planned)}
+        if has_control:
+            head["control"] = True
         if self._path.exists() and (lines := _whole_lines(self._path)):
             if lines[0] != json.loads(json.dumps(head)):
                 raise UserError(
@@ -166,7 +174,7 @@ class _TensorLines:
                     "name another folder."
                 )
             for line in lines[1:]:
-                self.known[line["tensor"]["name"]] = line["tensor"]
+                self.known[line["tensor"]["name"]] = _with_products(line["tensor"])
                 self.seconds += line["seconds"]
         else:
             self._files.append(self._path, json.dumps(head).encode() + b"\n")
@@ -193,6 +201,13 @@ def _whole_lines(path: Path) -> list[Any]:
     return [json.loads(line) for line in lines[:-1] if line.strip()]
 
 
+def _with_products(stored: Any) -> StoredTensor:
+    """Return a line as it is written now; one product stood alone before there was a control."""
+    if "product" in stored:
+        stored["products"] = [stored.pop("product")]
+    return cast("StoredTensor", stored)
+
+
 def _identity(planned: WeightPass) -> list[Any]:
     """Return what the lines depend on: the files of each checkpoint, and how far the optimiser reaches."""
     found: list[Any] = [list(planned.reaches)]
@@ -205,23 +220,28 @@ def _identity(planned: WeightPass) -> list[Any]:
 
 
 def _report(
+    request: WeightsRequest,
     planned: WeightPass,
     stored: Sequence[StoredTensor],
     orders: Sequence[Orders],
     reaches: Sequence[OptimiserReach | None],
 ) -> WeightProbe:
     stages = [_stage(planned, number, stored, orders[number], reaches[number]) for number in range(len(orders))]
-    return {
+    report: WeightProbe = {
         "schema": SCHEMA,
         "checkpoints": [_described(one) for one in planned.checkpoints],
         "notes": list(_notes(planned)),
         "stages": stages,
-        "directions": directions(stored) if len(stages) == 2 else [],
+        "directions": [] if request.later is None else directions(stored, 1),
         "left_out": list(_left_out(planned)),
         "gigabytes": 0.0,
         "seconds": 0.0,
         "seconds_per_gigabyte": None,
     }
+    if request.control is not None:
+        stages[-1]["control"] = True
+        report["beside_control"] = directions(stored, len(stages) - 1)
+    return report
 
 
 def _stage(
@@ -236,7 +256,7 @@ def _stage(
     each = [_of_tensor(one, reach) for one in tensors]
     whole = figures_of("all", TensorPlace("", "", None), tensors, reach)
     return {
-        "before": planned.checkpoints[number].given,
+        "before": planned.checkpoints[planned.bases[number]].given,
         "after": planned.checkpoints[number + 1].given,
         "optimiser": reach,
         "answer": answer_of(whole, groups, each, reach),

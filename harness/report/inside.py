@@ -40,7 +40,7 @@ def _shown_lens(found: Any) -> Mapping[str, Any]:
         patched = {kind["kind"]: {"hears": kind["hears"], "ends": kind["ends"]} for kind in one["patched"]}
         kinds = [{**_shown_kind(kind), **patched.get(kind["kind"], {})} for kind in one["kinds"]]
         if kinds:
-            checkpoints.append({"checkpoint": one["checkpoint"], "kinds": kinds})
+            checkpoints.append({"checkpoint": one["checkpoint"], "control": "control" in one, "kinds": kinds})
     return {**{name: found[name] for name in ("task", "questions", "text")}, "checkpoints": checkpoints}
 
 
@@ -59,15 +59,21 @@ def _shown_kind(kind: Any) -> Mapping[str, Any]:
 
 
 def _shown_weights(found: Any) -> Mapping[str, Any]:
+    control = next((one for one in found["stages"] if "control" in one), None)
+    beside = {} if control is None else {one["name"]: one["rms"] for one in control["kinds"]}
     stages = [
         {
             "before": stage["before"],
             "after": stage["after"],
             "changed": stage["answer"]["changed"],
             "random": None if stage["optimiser"] is None else stage["optimiser"]["random"],
-            "kinds": [{name: one[name] for name in _WEIGHTS} for one in stage["kinds"]],
+            "control": "control" in stage,
+            "kinds": [
+                {**{name: one[name] for name in _WEIGHTS}, "beside": None if number else beside.get(one["name"])}
+                for one in stage["kinds"]
+            ],
         }
-        for stage in found["stages"]
+        for number, stage in enumerate(found["stages"])
     ]
     return {"stages": stages}
 
@@ -75,7 +81,13 @@ def _shown_weights(found: Any) -> Mapping[str, Any]:
 def _shown_states(found: Any) -> Mapping[str, Any]:
     return {
         "verdict": found["verdict"]["text"],
-        "swaps": [{name: one[name] for name in _SWAPS} for one in found["swaps"]],
+        "swaps": [
+            {
+                **{name: one[name] for name in _SWAPS},
+                "control": one["control"]["text_share"] if "control" in one else None,
+            }
+            for one in found["swaps"]
+        ],
     }
 
 

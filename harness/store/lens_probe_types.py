@@ -12,6 +12,7 @@ from dtbench.harness.store.share_types import EstimateFigures
 TokenKind = Literal["opening", "first", "content", "answer", "direct"]
 """Which tokens of a forced text are read: the tag that opens the reasoning, the first token after it, words for what is
 heard, the answer after the reasoning, and the answer where no reasoning comes before it."""
+LensMeasure = Literal["probability", "entropy", "margin"]
 
 
 class TokenReadings(TypedDict):
@@ -128,8 +129,21 @@ class LensCheckpoint(TypedDict):
     """Digits of a hash of its files; left out for a checkpoint on the hub."""
     layers: int
     vocabulary: int
+    control: NotRequired[bool]
+    """Whether it is the control; absent for all others."""
     kinds: list[LensKind]
     patched: list[PatchedKind]
+
+
+class LensChange(TypedDict):
+    """How much more the last checkpoint has of something than the first, at the same tokens of the same questions."""
+
+    kind: str
+    layer: int
+    measure: LensMeasure
+    change: EstimateFigures
+    control: NotRequired[EstimateFigures]
+    """The same of the control, which is what training alone does; absent without one."""
 
 
 class LensFigures(TypedDict):
@@ -144,4 +158,6 @@ class LensFigures(TypedDict):
     draws: int
     """Of the bootstrap."""
     checkpoints: list[LensCheckpoint]
+    changes: NotRequired[list[LensChange]]
+    """By kind of token, measure and layer; empty for one checkpoint, absent in files made before there was this."""
     notes: list[str]

@@ -63,10 +63,12 @@ class DriftFigures(DistanceFigures):
     tokens: int
     null: NotRequired[dict[str, DistanceFigures]]
     """The same of A against itself in other numerics; of B's texts alone."""
+    control: NotRequired[DistanceFigures]
+    """The same of the control against A, at the same tokens; absent without a control."""
 
 
 class RoutingNull(TypedDict):
-    """What numerics alone do to the routing of A."""
+    """What numerics alone, or the control, do to the routing of A."""
 
     load_divergence: float | None
     overlap: float
@@ -85,17 +87,13 @@ class RoutingFigures(RoutingNull):
     entropy_b: float
     null: NotRequired[dict[str, RoutingNull]]
     """The same of A against itself in other numerics; of B's texts alone."""
+    control: NotRequired[RoutingNull]
+    """The same of the control against A; absent without a control."""
 
 
-class SwapFigures(TypedDict):
-    """What weights of B do in A."""
+class SwapEffects(TypedDict):
+    """What weights of another model do in A."""
 
-    part: SwapPart
-    first: int
-    """The first of the layers."""
-    last: int
-    weights: int
-    """How many were swapped."""
     text_logprob: float | None
     """Mean log-probability of a token of B's texts; null where B wrote nothing."""
     answer_logprob: float | None
@@ -106,6 +104,19 @@ class SwapFigures(TypedDict):
     """The part's share of what all of B changes in `text_logprob`; null where B changes nothing."""
     answer_share: EstimateFigures
     accuracy_share: EstimateFigures
+
+
+class SwapFigures(SwapEffects):
+    """What weights of B do in A."""
+
+    part: SwapPart
+    first: int
+    """The first of the layers."""
+    last: int
+    weights: int
+    """How many were swapped."""
+    control: NotRequired[SwapEffects]
+    """What the same weights of the control do, as shares of what all of B changes; absent without a control."""
 
 
 class ProbedSide(TypedDict):
@@ -121,8 +132,9 @@ class ProbedSide(TypedDict):
 class StatesVerdict(TypedDict):
     """The answer to the question of which part matters."""
 
-    part: SwapPart | Literal["undecided", "nothing", "not measured"]
-    """`undecided` where the intervals of the two largest overlap; `nothing` where B gives its texts as A does."""
+    part: SwapPart | Literal["undecided", "nothing", "not measured", "as the control"]
+    """`undecided` where the intervals of the two largest overlap; `nothing` where B gives its texts as A does; `as the
+    control` where the largest part is not above the same part of the control."""
     text: str
     """In a sentence."""
 
@@ -146,11 +158,15 @@ class StatesProbe(ShownStates):
     schema: int
     a: ProbedSide
     b: ProbedSide
+    control: NotRequired[ProbedSide]
+    """Absent without a control."""
     verdict: StatesVerdict
     lacks: list[str]
     """What the models do not have, so that it is not measured."""
     moved_experts: list[int]
     """Layers whose experts have changed places: they are compared by what they are."""
+    moved_in_control: NotRequired[list[int]]
+    """The same of the control; absent without one."""
     nulls: dict[str, str]
     """Name of a null of numerics -> how it was computed."""
     drift: list[DriftFigures]

@@ -52,9 +52,10 @@ class StoredTensor(TypedDict):
     bytes: int
     """Read from all checkpoints."""
     changes: list[StoredChange]
-    """From the first to the second, and from the second to the third where there is one."""
-    product: NotRequired[float]
-    """Sum of the products of both changes; absent where there is no third checkpoint."""
+    """From the first to the second, from the second to the third where there is one, and from the first to the control
+    where there is one."""
+    products: NotRequired[list[float]]
+    """Sums of the products of the first change and each later one; absent where there is one change only."""
 
 
 class WeightPlace(TypedDict):
@@ -181,10 +182,12 @@ class WeightAnswer(TypedDict):
 
 
 class WeightStage(TypedDict):
-    """The change from one checkpoint to the next."""
+    """The change from one checkpoint to another."""
 
     before: str
     after: str
+    control: NotRequired[bool]
+    """Whether it is the change that the control made; absent for all others."""
     optimiser: OptimiserReach | None
     answer: WeightAnswer
     whole: WeightFigures
@@ -201,7 +204,7 @@ class WeightStage(TypedDict):
 
 
 class WeightDirection(WeightPlace):
-    """Whether the second change goes on in the direction of the first."""
+    """How a later change lies to the first: that of a further training, or of the control."""
 
     name: str
     elements: int
@@ -245,6 +248,8 @@ class WeightProbe(TypedDict):
     stages: list[WeightStage]
     directions: list[WeightDirection]
     """By kind, then by part, layer and kind; empty without a third checkpoint."""
+    beside_control: NotRequired[list[WeightDirection]]
+    """The same of the control's change beside that from A to B; absent without a control."""
     left_out: list[UncomparedTensors]
     gigabytes: float
     """Read in all, of 10^9 bytes."""

@@ -48,6 +48,27 @@ def test_each_probe_is_shown_with_its_null(browser: Browser, run: Path) -> None:
     assert browser.problems == []
 
 
+def test_a_control_has_its_columns_and_cards(browser: Browser, run: Path) -> None:
+    write_probes(run / "probe", control=True)
+    done = call("report", run, "--clips", "none")
+    write_probes(run / "probe")
+    assert done.code == 0, done
+    browser.open(run / "report.html")
+    shown = "[...document.querySelectorAll('#view-inside .card')].map(card => card.querySelector('h2').textContent)"
+    assert browser.run(shown)[2:5] == [
+        "Lens of the control: random",
+        "Weights: base \u2192 tuned",
+        "Weights of the control: base \u2192 random",
+    ]
+    rows = browser.run(
+        "[...document.querySelectorAll('#view-inside .card')].map(card => "
+        "[...card.querySelectorAll('tbody tr')].map(row => [...row.cells].map(cell => cell.textContent)))"
+    )
+    assert rows[3] == [["router", "4.00e-5", "4.00e-6", "50.0", "0.01", "1 / 60", "signal"]]
+    assert rows[5][-1] == ["experts", "2", "70.0", "0.6 to 0.8", "7.0", "0.06 to 0.08", "70.0"]
+    assert browser.problems == []
+
+
 def test_a_file_that_no_probe_wrote_is_named(run: Path) -> None:
     path = run / "probe" / "lens.json"
     kept = path.read_text()

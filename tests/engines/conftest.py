@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
-from engines import Demo, demo_in, need, write_checkpoints
+from engines import Demo, apart, demo_in, need, write_checkpoints
 from required import failed_if_skipped
 from tiny_checkpoints.catalogue import TINY, TRIED
 from vllm_process import Server, serving
@@ -28,6 +30,20 @@ def tiny_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, P
             write_checkpoints(folders)
             (home / "written").touch()
     return folders
+
+
+@pytest.fixture(scope="session")
+def probed(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What all probes found that load the model in the box: one process for the tests of all workers."""
+    need("transformers")
+    base = tmp_path_factory.getbasetemp()
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "probed"
+    home.mkdir(exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "found.json").exists():
+            (home / "found.json").write_text(apart("probed_apart", home))
+    return json.loads((home / "found.json").read_text())
 
 
 @pytest.fixture(scope="session")

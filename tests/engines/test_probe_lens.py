@@ -1,24 +1,27 @@
 """`dtbench probe lens` on real weights: a layer that was made to decide a token is found, and nothing else is.
 
-One process loads the model in the box once. A layer is made to decide by a change of rank one in its weights: what its
+A layer is made to decide by a change of rank one in its weights: what its
 attention adds gets the head's direction of a token that the model would never write there.
 """
 
 from __future__ import annotations
 
 import json
+import signal
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
-from engines import apart, need
+
+from dtbench.harness.store.json_schemas import FOLDER
 
 pytestmark = pytest.mark.engine
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    need("transformers")
-    return json.loads(apart("planted_layers", tmp_path_factory.mktemp("lens")))
+def found(probed: Any) -> Any:
+    return probed["lens"]
 
 
 @pytest.mark.parametrize("layer", [1, 2, 3, 4])
@@ -74,3 +77,22 @@ def test_the_command_reads_one_model_twice_alike_and_goes_on_where_it_was(found:
     assert figures["notes"] == []
     assert "reading" not in again_err
     assert again_out.startswith("3 questions of mini, on all: the reference reasoning")
+
+
+def test_a_lens_that_is_killed_goes_on_and_finds_the_same_byte_for_byte(probed: Any) -> None:
+    ended = probed["killed lens"]
+    assert ended["codes"] == [0, -signal.SIGKILL, 0]
+    calm, disturbed = ((Path(ended[name]) / "lens.json").read_bytes() for name in ("calm", "disturbed"))
+    assert disturbed == calm
+
+
+def test_what_a_control_says_stands_beside_what_the_last_one_says(probed: Any) -> None:
+    """The control is the base in other files, so it changed nothing: its null is 0 bit for bit, and no interval."""
+    figures = json.loads((Path(probed["killed lens"]["calm"]) / "lens.json").read_bytes())
+    jsonschema.validate(figures, json.loads((FOLDER / "probe-lens.schema.json").read_text()))
+    base, _, control = figures["checkpoints"]
+    assert [one.get("control") for one in figures["checkpoints"]] == [None, None, True]
+    assert {**base, "checkpoint": control["checkpoint"], "control": True} == control
+    assert {one["control"]["value"] for one in figures["changes"]} == {0}
+    assert {one["measure"] for one in figures["changes"]} == {"probability", "entropy", "margin"}
+    assert any(abs(one["change"]["value"]) > 1e-6 for one in figures["changes"])

@@ -3,91 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import re
+import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jsonschema
-import numpy
 import pytest
 from command import Done
-from engines import apart, need
+from planted_checkpoints import CHANGED, MOVED, RESCALED
 
-import dtbench.models
 from dtbench.harness.store.json_schemas import FOLDER
 
 pytestmark = pytest.mark.engine
 
-BOX = Path(dtbench.models.__file__).parent / "mini" / "checkpoint"
-PROMPT = "{question}\n{options}\ndescribe the audio in think tags then write how ."
-RESCALED, MOVED, CHANGED = 0, 1, 2
-"""The layers in which something was planted."""
-MODEL = "thinker.model.layers"
 FIGURES = ("cosine", "relative_l2", "normed_cosine", "trimmed_cosine", "cka")
-Weights = dict[str, Any]
 Found = Mapping[str, Any]
 
 
-def planted(folder: Path, edit: Callable[[Weights], None], shards: int = 1) -> Path:
-    """Write the model in the box with other weights, in files of their own."""
-    from safetensors.numpy import load_file, save_file
-
-    folder.mkdir()
-    for file in BOX.iterdir():
-        if file.suffix != ".safetensors":
-            (folder / file.name).write_bytes(file.read_bytes())
-    weights = load_file(BOX / "model.safetensors")
-    edit(weights)
-    names = sorted(weights, reverse=True)
-    places = {name: f"model-{number % shards + 1:05}-of-{shards:05}.safetensors" for number, name in enumerate(names)}
-    for place in set(places.values()):
-        save_file({name: weights[name] for name in names if places[name] == place}, folder / place, {"format": "pt"})
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": places}))
-    return folder
-
-
-def everything(weights: Weights) -> None:
-    """Rescale a pair of matrices of one layer, move the experts of the next, and change the router of a third."""
-    own = dict(weights)
-    for name in weights:
-        if name.startswith(f"{MODEL}.{RESCALED}.mlp.experts."):  # by powers of two, so that no digit is lost
-            factor = {"up_proj": 2.0, "down_proj": 0.5}.get(name.split(".")[-2], 1.0)
-            weights[name] = (own[name] * factor).astype("f4")
-    order, layer = [2, 0, 3, 1], f"{MODEL}.{MOVED}.mlp"
-    weights[f"{layer}.gate.weight"] = own[f"{layer}.gate.weight"][order]
-    for place, expert in enumerate(order):
-        for part in ("gate_proj", "up_proj", "down_proj"):
-            weights[f"{layer}.experts.{place}.{part}.weight"] = own[f"{layer}.experts.{expert}.{part}.weight"]
-    router = f"{MODEL}.{CHANGED}.mlp.gate.weight"
-    weights[router] = own[router] + numpy.random.default_rng(0).normal(size=own[router].shape).astype("f4")
-
-
 @pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Done]:
-    """What several probes printed; all in one process."""
-    need("transformers")
-    home = tmp_path_factory.mktemp("planted")
-    (home / "words.txt").write_text(PROMPT)
-    same, changed = (str(planted(home / "same", lambda weights: None, 3)), str(planted(home / "changed", everything)))
-    common = ["--tasks", "mini", "--json", "--limit", "2", "--prompt", str(home / "words.txt")]
-    kept = [
-        "mini",
-        changed,
-        *common,
-        "--forced-only",
-        "--parts",
-        "router,experts,attention",
-        "--out",
-        str(home / "kept"),
-    ]
-    commands = {
-        "nothing": ["mini", same, *common, "--parts", "router"],
-        "changed": kept,
-        "again": kept,
-        "other limit": [*kept, "--limit", "3"],
-    }
-    printed = apart("calls", given=json.dumps([["probe", "states", *words] for words in commands.values()]))
-    return dict(zip(commands, (Done(*one) for one in json.loads(printed)), strict=True))
+def done(probed: Any) -> Mapping[str, Done]:
+    """What several probes printed."""
+    return {name: Done(*one) for name, one in probed["states"].items()}
 
 
 def found(done: Mapping[str, Done], name: str) -> Found:
@@ -106,15 +44,41 @@ def drift(report: Found, figure: str) -> Mapping[int, float]:
 
 
 def test_a_model_against_itself_is_zero_bit_for_bit_whatever_the_shards(done: Mapping[str, Done]) -> None:
-    report = found(done, "nothing")
-    assert {row[figure] for row in report["drift"] for figure in FIGURES} == {0}
-    assert {(row["load_divergence"], row["overlap"], row["changed"]) for row in report["routing"]} == {(0, 1, 0)}
-    assert {row["text_logprob"] for row in report["swaps"]} == {report["a"]["text_logprob"]}
-    assert {row["accuracy"] for row in report["swaps"]} == {report["a"]["accuracy"]} == {report["b"]["accuracy"]}
+    """The control is A in other files: all that stands beside the figures of B is nothing at all."""
+    report = found(done, "changed")
+    assert {row["control"][figure] for row in report["drift"] for figure in FIGURES} == {0}
+    routing = [row["control"] for row in report["routing"]]
+    assert {(row["load_divergence"], row["overlap"], row["changed"]) for row in routing} == {(0, 1, 0)}
+    assert {row["control"]["text_logprob"] for row in report["swaps"]} == {report["a"]["text_logprob"]}
+    assert {row["control"]["text_share"]["value"] for row in report["swaps"]} == {0}
+    sides = [{name: one for name, one in report[side].items() if name != "model"} for side in ("a", "control")]
+    assert sides[0] == sides[1]
+    assert report["moved_in_control"] == []
+
+
+def test_a_probe_that_is_killed_goes_on_and_finds_the_same_byte_for_byte(probed: Any) -> None:
+    ended = probed["killed states"]
+    assert ended["codes"] == [0, *[-signal.SIGKILL] * 4, 0]
+    calm, disturbed = (_without_time(Path(ended[name]) / "states.json") for name in ("calm", "disturbed"))
+    assert disturbed == calm
+    assert not (Path(ended["disturbed"]) / "states-work").exists()
+
+
+def _without_time(report: Path) -> bytes:
+    return re.sub(rb'"seconds": [0-9.]+', b"", report.read_bytes())
+
+
+def test_a_swap_of_weights_that_are_the_same_changes_no_answer(probed: Any) -> None:
+    """Nothing was planted outside of the layers: what A generates with that of B is what A generates."""
+    report = json.loads((Path(probed["killed states"]["calm"]) / "states.json").read_bytes())
+    (swap,) = report["swaps"]
+    assert (swap["part"], swap["accuracy"]) == ("outside", report["a"]["accuracy"])
+    assert swap["text_logprob"] == report["a"]["text_logprob"]
+    assert report["verdict"]["part"] == "not measured"
 
 
 def test_numerics_alone_are_no_zero(done: Mapping[str, Done]) -> None:
-    rows = found(done, "nothing")["drift"]
+    rows = found(done, "changed")["drift"]
     nulls = [row["null"] for row in rows if row["text"] == "b" and row["layer"] >= 0]
     assert nulls
     assert all(0 < null["order"]["cosine"] < 1e-10 < null["bfloat16"]["cosine"] < 1e-2 for null in nulls)

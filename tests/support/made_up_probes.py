@@ -77,11 +77,30 @@ def states() -> dict[str, Any]:
     return {"drift": drift, "routing": [], "swaps": swaps, "verdict": {"part": "experts", "text": "experts matter"}}
 
 
-def write_probes(folder: Path) -> Path:
+def add_control(found: dict[str, Any]) -> None:
+    """Put a control beside all figures, of which each is a tenth of B's."""
+    control = {**lens("random", 0.05), "control": True}
+    change = {"kind": "content", "layer": 2, "measure": "probability", "change": estimate(0.1, 0.02)}
+    found["lens"]["checkpoints"].append(control)
+    found["lens"]["changes"] = [{**change, "control": estimate(0.01, 0.02)}]
+    (stage,) = found["weights"]["stages"]
+    kinds = [{**one, "rms": one["rms"] / 10} for one in stage["kinds"]]
+    found["weights"]["stages"].append({**stage, "after": "random", "control": True, "kinds": kinds})
+    figures = ("cosine", "relative_l2", "normed_cosine", "trimmed_cosine", "cka")
+    for row in found["states"]["drift"]:
+        row["control"] = {name: row[name] / 10 for name in figures}
+    for row in found["states"]["swaps"]:
+        names = ("text_share", "answer_share", "accuracy_share")
+        row["control"] = {name: {key: one / 10 for key, one in row[name].items()} for name in names}
+
+
+def write_probes(folder: Path, *, control: bool = False) -> Path:
     """Write all three into a folder."""
     lenses = [lens("base", 0.0), lens("tuned", 0.1)]
     asked = {"task": "mini", "questions": 9, "text": "the answers of tuned"}
-    found = {"lens": {**asked, "checkpoints": lenses}, "weights": weights(), "states": states()}
+    found: dict[str, Any] = {"lens": {**asked, "checkpoints": lenses}, "weights": weights(), "states": states()}
+    if control:
+        add_control(found)
     folder.mkdir(parents=True, exist_ok=True)
     for name, figures in found.items():
         (folder / f"{name}.json").write_text(json.dumps(figures))

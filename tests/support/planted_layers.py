@@ -1,11 +1,8 @@
-"""Change layers of the model in the box so that it is known what the lens must find, and read them; prints JSON."""
+"""Change layers of the model in the box so that it is known what the lens must find, and read them."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -131,12 +128,11 @@ def patched(model: ProbedModel, reader: LayerReader, questions: Sequence[LensQue
         return {"own clip": [own], "other clip": [loud], "deaf from layer 3": [other()]}
 
 
-def main() -> None:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+def found(folder: Path) -> dict[str, Any]:
+    """Return all that the tests of the lens look at; the command writes into the folder."""
     request = RunRequest(model="mini", backend="local", tasks=["mini"], answer="think", limit=QUESTIONS)
     model, asked = open_probed(request, lambda line: None)
-    found = planted(model, asked)
-    print(json.dumps({**found, "commands": commands(Path(sys.argv[1]))}))
+    return {**planted(model, asked), "commands": commands(folder)}
 
 
 def commands(folder: Path) -> list[tuple[int, str, str]]:
@@ -160,7 +156,3 @@ def commands(folder: Path) -> list[tuple[int, str, str]]:
         (folder / "lens.json").unlink(missing_ok=True)  # a start that was killed before its end
         done.append(call(*words, *options))
     return [(one.code, one.out, one.err) for one in done]
-
-
-if __name__ == "__main__":
-    main()

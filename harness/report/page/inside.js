@@ -39,7 +39,7 @@ function lensCard(lens, one) {
     ...one.kinds.map((kind) => `${figure(kind.probabilities[layer], 3)} (${figure(kind.entropies[layer], 3)})`),
   ]);
   return card(
-    `Lens: ${seen(one.checkpoint)}`,
+    `${one.control ? "Lens of the control" : "Lens"}: ${seen(one.checkpoint)}`,
     note,
     table(titles, lines),
     el(
@@ -61,32 +61,57 @@ function limitsOf(estimate) {
 
 function weightCard(stage) {
   const null_ = stage.random === null ? "" : ` Steps without a direction give an rms of ${figure(stage.random, 3)}.`;
+  const beside = stage.kinds.some((kind) => known(kind.beside));
   const lines = stage.kinds.map((kind) => [
     seen(kind.name),
     figure(kind.rms, 3),
+    ...(beside ? [known(kind.beside) ? figure(kind.beside, 3) : "\u2013"] : []),
     percent(kind.changed),
     known(kind.relative) ? figure(kind.relative, 3) : "\u2013",
     known(kind.rank) ? `${figure(kind.rank, 3)} / ${figure(kind.noise_rank, 3)}` : "\u2013",
     seen(kind.verdict),
   ]);
   return card(
-    `Weights: ${seen(stage.before)} \u2192 ${seen(stage.after)}`,
+    `${stage.control ? "Weights of the control" : "Weights"}: ${seen(stage.before)} \u2192 ${seen(stage.after)}`,
     `${seen(stage.changed)} A relative change mirrors the size of the weights.${null_}`,
-    table(["Kind", "rms of the change", "Changed, %", "Relative", "Rank / of noise", ""], lines),
+    table(
+      [
+        "Kind",
+        "rms of the change",
+        ...(beside ? ["The control's"] : []),
+        "Changed, %",
+        "Relative",
+        "Rank / of noise",
+        "",
+      ],
+      lines,
+    ),
   );
 }
 
 function stateCard(states) {
+  const beside = states.swaps.some((swap) => swap.control);
   const lines = states.swaps.map((swap) => [
     seen(swap.part),
     swap.first === swap.last ? count(swap.first + 1) : `${count(swap.first + 1)} to ${count(swap.last + 1)}`,
     estimated(swap.text_share, (share) => percent(share)),
     limitsOf(swap.text_share),
+    ...(beside ? [estimated(swap.control, (share) => percent(share)), limitsOf(swap.control)] : []),
     estimated(swap.accuracy_share, (share) => percent(share)),
   ]);
   return card(
     "States: weights of B in A",
     `${seen(states.verdict)} Share of what all of B changes; nothing swapped is 0 by definition.`,
-    table(["Part", "Layers", "Share of log-probability, %", "95 % interval", "Share of accuracy, %"], lines),
+    table(
+      [
+        "Part",
+        "Layers",
+        "Share of log-probability, %",
+        "95 % interval",
+        ...(beside ? ["The control's, %", "95 % interval"] : []),
+        "Share of accuracy, %",
+      ],
+      lines,
+    ),
   );
 }

@@ -67,6 +67,32 @@ def test_states_have_the_null_of_numerics_and_the_share_of_each_part(folder: Pat
     assert lines(swaps) == {"router": ([1, 2], [0.0, 0.1]), "experts": ([1, 2], [0.2, 0.7])}
 
 
+def test_a_control_is_dotted_in_the_colour_of_what_it_stands_beside(tmp_path: Path) -> None:
+    folder = write_probes(tmp_path / "probe", control=True)
+    drift, _, swaps = plot_runs(folder, kind="states").axes
+    assert lines(drift)["control: chain"][1] == pytest.approx([0.0, 0.03, 0.06])
+    assert lines(swaps)["control: experts"][1] == pytest.approx([0.02, 0.07])
+    drawn = dict(zip(lines(drift), drift.lines, strict=True))
+    assert drawn["control: chain"].get_color() == drawn["chain"].get_color() != drawn["clip"].get_color()
+    assert [drawn[name].get_linestyle() for name in ("control: chain", "chain", "bf16")] == [":", "-", "--"]
+    assert lines(plot_runs(folder, kind="lens").axes[0])["control: random"][1] == pytest.approx([0.15, 0.45, 0.85])
+    titles = [axes.get_title(loc="right") for axes in plot_runs(folder, kind="weights").axes]
+    assert "base to random (control)" in titles
+
+
+def test_a_frame_names_the_control_beside_what_was_trained(tmp_path: Path) -> None:
+    frame = probe_df(write_probes(tmp_path / "probe", control=True))
+    shown = {name: frame[frame["subject"] == name] for name in set(frame["subject"])}
+    assert {"control: random", "control: base -> random", "control at texts of b"} < set(shown)
+    share = shown["weights of the control in A"]
+    own = share[(share["kind"] == "experts") & (share["measure"] == "text_share")]
+    assert own["value"].tolist() == pytest.approx([0.02, 0.07])
+    assert shown["control less first"][["value", "low", "high"]].to_numpy().tolist() == [
+        pytest.approx([0.01, -0.01, 0.03])
+    ]
+    assert shown["last less first"]["value"].tolist() == [0.1]
+
+
 def test_a_folder_without_a_probe_is_named_with_what_writes_one(tmp_path: Path) -> None:
     line = call("plot", tmp_path, "--kind", "lens", "--out", tmp_path / "x.svg").refusal()
     assert f"{tmp_path / 'lens.json'}: not there: `dtbench probe lens ... --out {tmp_path}` writes it." in line

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from dtbench.harness.probe.lens_summary import reduce_traces, summarise_kinds, summarise_patches
+from dtbench.harness.probe.lens_summary import reduce_traces, summarise_changes, summarise_kinds, summarise_patches
 from dtbench.harness.probe.settling import NEVER, TokenTrace, hearing_ends, settles, settles_surely, settling_layer
 from dtbench.harness.store.lens_probe_types import LensReading
 
@@ -92,6 +92,23 @@ def test_tokens_that_never_settle_count_in_the_share_and_not_in_the_layer() -> N
     never = summarise_kinds([reading(number, [trace([1, 1, 2])]) for number in range(4)])
     assert never[0]["settling"]["share"]["value"] == 0.0
     assert never[0]["settling"]["layer"] == {"value": None, "low": None, "high": None}
+
+
+def test_what_changed_is_told_question_by_question_beside_a_control() -> None:
+    """Questions differ far more than the change of each, so that only pairs of the same question show it."""
+    levels = [0.1, 0.3, 0.5, 0.7]
+    base, last, control = (
+        [reading(number, [trace([2, 1], [0.01, level + more])]) for number, level in enumerate(levels)]
+        for more in (0.0, 0.125, 0.0)
+    )
+    found = {(one["measure"], one["layer"]): one for one in summarise_changes([base, last, last, control], 2)}
+    assert set(found) == {(measure, layer) for measure in ("probability", "entropy") for layer in (0, 1)}
+    top = found["probability", 1]
+    assert [top["change"][name] for name in ("value", "low", "high")] == [pytest.approx(0.125)] * 3
+    assert top["control"] == {"value": 0, "low": 0, "high": 0}
+    assert found["probability", 0]["change"]["value"] == 0
+    assert all("control" not in one for one in summarise_changes([base, last], 1))
+    assert summarise_changes([base], 0) == []
 
 
 def test_one_question_has_no_interval() -> None:

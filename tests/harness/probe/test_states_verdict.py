@@ -41,6 +41,28 @@ def test_intervals_that_overlap_decide_nothing() -> None:
     assert verdict_of([swap("router", -0.9), swap("experts", -0.2)], 4)["part"] == "undecided"
 
 
+def test_a_part_has_to_do_more_than_that_of_the_control() -> None:
+    def beside(value: float) -> list[SwapFigures]:
+        rows = [swap("router", 0.03), swap("experts", 0.7), swap("attention", 0.3)]
+        same = swap("experts", value)["text_share"]
+        for row in rows:
+            row["control"] = {
+                "text_logprob": -1.0,
+                "answer_logprob": None,
+                "accuracy": None,
+                "text_share": same,
+                "answer_share": NONE,
+                "accuracy_share": NONE,
+            }
+        return rows
+
+    above, below = verdict_of(beside(0.6), 4), verdict_of(beside(0.59), 4)
+    assert above["part"] == "as the control"
+    assert "experts of B do no more than those of the control" in above["text"]
+    assert below["part"] == "experts"
+    assert "parts of the control do: experts 59 % [54, 64], attention 59 % [54, 64], routers" in below["text"]
+
+
 def test_single_layers_do_not_decide() -> None:
     rows = [swap("router", 0.9, last=0), swap("router", 0.1), swap("experts", 0.5)]
     assert verdict_of(rows, 4)["part"] == "experts"

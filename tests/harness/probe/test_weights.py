@@ -175,6 +175,37 @@ def test_a_second_stage_that_goes_on_turns_aside_or_undoes_is_told_by_its_direct
     assert found["aside"]["expert"]["kept"] == pytest.approx(math.sqrt(0.5), rel=0.02)
 
 
+def test_a_control_stands_beside_each_change_with_its_own_direction(tmp_path: Path) -> None:
+    """The control goes half of B's way, and its experts changed places besides; a third checkpoint moves nothing."""
+    before = tiny_model()
+    after = moved(before, 1)
+    half = {name: before[name] + (after[name] - before[name]) / 2 for name in before}
+    place = "thinker.model.layers.2.mlp"
+    order = np.roll(np.arange(EXPERTS), 1)
+    control = {**half, f"{place}.gate.weight": half[f"{place}.gate.weight"][order]}
+    for number, expert in enumerate(order):
+        for part in ("gate_proj", "up_proj", "down_proj"):
+            name = f"{place}.experts.{{}}.{part}.weight"
+            control[name.format(number)] = half[name.format(expert)]
+    saved = {"a": before, "b": after, "c": moved(after, 2), "control": control}
+    first, second, third, beside = (save_weights(tmp_path / name, tensors) for name, tensors in saved.items())
+    found = probe(first, second, third, control=str(beside), out=tmp_path / "out")
+    assert [one.get("control") for one in found["stages"]] == [None, None, True]
+    assert found["stages"][2]["before"] == str(first)
+    assert [one["router"] for one in found["stages"][2]["permuted"]] == ["layers.2.mlp.gate"]
+    assert found["stages"][2]["kinds"] == probe(first, beside)["stages"][0]["kinds"]
+    plain = probe(first, second, third)
+    assert (found["stages"][:2], found["directions"]) == (plain["stages"], plain["directions"])
+    assert [one["cosine"] for one in found["beside_control"]] == pytest.approx([1] * len(found["beside_control"]))
+    kinds = [[one for one in stage["kinds"] if one["name"] == "expert"] for stage in found["stages"]]
+    assert kinds[2][0]["rms"] == pytest.approx(kinds[0][0]["rms"] / 2)
+    with pytest.raises(UserError, match="holds a comparison of other checkpoints"):
+        probe(first, second, third, out=tmp_path / "out")
+    printed = call("probe", "weights", first, second, "--control", beside).out
+    assert f"{first} -> {beside} (control)" in printed
+    assert max(map(len, [line for line in printed.splitlines() if line.startswith(" ")])) <= 80
+
+
 def trained(root: Path, base: Path) -> Path:
     """A training of two stages of which the second is logged in part."""
     recipe = made_up_recipe()
