@@ -171,11 +171,12 @@ def run_lens(request: LensRequest, notify: Notify) -> LensFigures:
 
 def _identity(request: LensRequest) -> dict[str, Any]:
     """Return what makes two requests one: the checkpoints by their content, the questions, and what is forced."""
+    from dtbench.harness.probe.forced import probed_spec
     from dtbench.models.checkpoints.checkpoint import resolve_checkpoint
 
     about = []
     for spec in request.all:
-        checkpoint = resolve_checkpoint(spec, None, request.options)
+        checkpoint = resolve_checkpoint(probed_spec(spec, request.options), None, request.options)
         about.append({"checkpoint": spec, "content": None if checkpoint is None else checkpoint.content_hash()})
     names = ("tasks", "limit", "text", "patch", "options", "prompt", "system")
     control = {} if request.control is None else {"control": request.control}
