@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dtbench.harness.store.claim_types import ResultProvenance, TrainedResult
 from dtbench.training.claims.examples import is_finished
 from dtbench.training.claims.plan import Experiment
 from dtbench.training.claims.processes import read_seconds, read_stages
@@ -24,7 +23,7 @@ def recount(experiments: Sequence[Experiment], results: Path, say: Callable[[str
             if not _is_here(one):
                 continue
             before = read_result(results, one)
-            after = trained_result(one, read_seconds(one.layout), _cores(before))
+            after = trained_result(one, read_seconds(one.layout), _cores(one))
             if before is not None:
                 after["made"] = before["made"]
             label = f"{one.name}: {one.file_name.removesuffix('.json')}"
@@ -38,6 +37,6 @@ def _is_here(one: TrainedArm) -> bool:
     return read_stages(one.layout).get(BASE) == state.DONE if one.arm == BASE else is_finished(one)
 
 
-def _cores(before: TrainedResult | None) -> int:
-    made: ResultProvenance | None = None if before is None else before["made"]
-    return 0 if made is None else made["cores"]
+def _cores(one: TrainedArm) -> int:
+    """Return how many cores a training takes where it has them."""
+    return one.recipe.machines.processes * one.recipe.machines.threads
