@@ -92,6 +92,7 @@ def _copy(source: Path, target: Path) -> bool:
         return False
     part = target.with_name(f".{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    shutil.copytree(source, part, ignore=_IGNORED)
+    # The engine's link to its last checkpoint stays where checkpoints were deleted to save space.
+    shutil.copytree(source, part, ignore=_IGNORED, ignore_dangling_symlinks=True)
     part.rename(target)
     return True

@@ -66,6 +66,17 @@ def test_what_would_come_out_the_same_is_taken_and_nothing_else(
         assert not list((tmp_path / "run" / "stage-1" / "engine").iterdir())
 
 
+def test_a_stage_whose_checkpoints_were_deleted_is_taken_without_the_link_to_the_last(
+    finished: Path, tmp_path: Path
+) -> None:
+    engine = finished / "stage-1" / "engine"
+    link = engine / "last-checkpoint"
+    link.symlink_to("checkpoint-that-was-deleted")
+    names, _ = taken(recipe_of("hybrid"), tmp_path / "run", finished)
+    link.unlink()
+    assert names == ["base", "stage-1"]
+
+
 def test_a_figure_of_training_may_stand_with_the_recipe_or_with_the_stage(finished: Path, tmp_path: Path) -> None:
     recipe = recipe_of()
     first, second = recipe.stage
