@@ -24,7 +24,8 @@ from dtbench.training.stages.layout import BASE, Layout
 _OF_BASE = ("model", "prompt", "system", "evaluation")
 _NOT_OF_STAGES = {"title", "arm", "stage", "training"}
 """`training` is compared stage by stage: it does not matter where a setting was written."""
-_IGNORED = shutil.ignore_patterns("checkpoint-*")
+_IGNORED = shutil.ignore_patterns("checkpoint-*", "last-checkpoint")
+"""The engine's checkpoints, and its link to the last of them, which may have been deleted to save space."""
 
 
 def reuse_run(recipe: Recipe, layout: Layout, progress: state.TrainingState, other: Path) -> list[str]:
@@ -92,7 +93,6 @@ def _copy(source: Path, target: Path) -> bool:
         return False
     part = target.with_name(f".{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    # The engine's link to its last checkpoint stays where checkpoints were deleted to save space.
-    shutil.copytree(source, part, ignore=_IGNORED, ignore_dangling_symlinks=True)
+    shutil.copytree(source, part, ignore=_IGNORED)
     part.rename(target)
     return True
