@@ -34,7 +34,7 @@ def reread_runs(folders: Iterable[Path], only: str | None = None) -> list[Reread
     if wrong:
         listed = "; ".join(f"{one.differ} of {one.run} on {one.task}" for one in wrong)
         mend = " and ".join(f"`dtbench score {run} --write`" for run in dict.fromkeys(one.run for one in wrong))
-        raise MachineryError(f"stored verdicts differ from what today's code gives ({listed}): {mend} mends them.")
+        raise MachineryError(f"stored verdicts differ from those of the current code ({listed}): {mend} updates them.")
     return reread
 
 

@@ -90,7 +90,7 @@ def measure_clips(clips: Clips, jobs: int | None = None, notify: Notify | None =
             notify(f"{done} of {len(missing)} clips are measured")
     notes = []
     if unkept is not None:
-        notes.append(f"what is measured is not kept: {unkept} $DTBENCH_ACOUSTICS names another folder for it.")
+        notes.append(f"measures are not cached: {unkept} Set $DTBENCH_ACOUSTICS to another folder.")
     whole = {one: no_values() if values is None else values for one, values in columns.items()}
     return MeasuredClips(whole, failed, notes)
 

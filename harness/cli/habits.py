@@ -100,9 +100,9 @@ HINTS: Mapping[str, str] = {
     "-b": "use -M batch_size=N with --backend local, or --concurrency N for an endpoint or vLLM",
     "--max-batch-size": "use -M batch_size=N with --backend local, or --concurrency N for an endpoint or vLLM",
     "--device": "use -M device=cuda:0 with --backend local; for vLLM set CUDA_VISIBLE_DEVICES",
-    "--system-instruction": "put it into a prompt template of yours: --prompt FILE",
-    "--system-prompt": "put it into a prompt template of yours: --prompt FILE",
-    "--system-message": "put it into a prompt template of yours: --prompt FILE",
+    "--system-instruction": "put it into your own prompt template: --prompt FILE",
+    "--system-prompt": "put it into your own prompt template: --prompt FILE",
+    "--system-message": "put it into your own prompt template: --prompt FILE",
     "--fewshot-as-multiturn": "the examples of --num-fewshot are earlier turns, always; leave it out",
     "--predict-only": "scores cost no time; leave it out, or run `dtbench score RUN` later",
     "--api-key": "set the environment variable DTBENCH_API_KEY or OPENAI_API_KEY: a key on a command line can be read "
@@ -251,13 +251,13 @@ def _split_pairs(found: _Found) -> Iterator[tuple[str, str]]:
         try:
             table: dict[str, Any] = json.loads(text)
         except ValueError:
-            raise UserError(f"{found.typed} {text}: no JSON object; give each setting as -M key=value.") from None
+            raise UserError(f"{found.typed} {text}: not a JSON object; give each setting as -M key=value.") from None
         yield from ((_KEYS.get(key, key), _written(value)) for key, value in table.items())
         return
     for part in _parts(text):
         key, equals, value = part.partition("=")
         if not equals or not key.strip():
-            raise UserError(f"{found.typed} {text}: {part!r} is no key=value; give each setting as -M key=value.")
+            raise UserError(f"{found.typed} {text}: {part!r} is not key=value; give each setting as -M key=value.")
         yield from _own_pair(key.strip(), value.strip())
 
 

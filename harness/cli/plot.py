@@ -31,7 +31,7 @@ def plot_command(options: PlotOptions, out: Out = None, as_json: AsJson = False)
     ending = out.suffix.lower().removeprefix(".")
     if ending not in FORMATS:
         allowed = ", ".join(f".{one}" for one in FORMATS)
-        raise UserError(f"--out {out}: the format is told by the ending, and {ending or 'none'} is none of {allowed}.")
+        raise UserError(f"--out {out}: the extension sets the format, and {ending or 'none'} is not one of {allowed}.")
     if not out.parent.is_dir():
         raise UserError(f"--out {out}: the folder {out.parent} does not exist; create it, or name another.")
 

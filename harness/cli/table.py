@@ -85,7 +85,7 @@ def _format(chosen: Sequence[str], out: Path | None) -> str | None:
     ending = out.suffix.lower().removeprefix(".")
     if ending not in {*FORMATS, "json"}:
         allowed = ", ".join(f".{one}" for one in (*FORMATS, "json"))
-        raise UserError(f"--out {out}: the format is told by the ending, and {ending or 'none'} is none of {allowed}.")
+        raise UserError(f"--out {out}: the extension sets the format, and {ending or 'none'} is not one of {allowed}.")
     return ending
 
 

@@ -81,7 +81,7 @@ def _named_run(path: Path) -> Path:
 
     found = find_run(path)
     if found != path:
-        print_note(f"{path} holds no run of its own but one, {found}, which is taken")
+        print_note(f"{path} is not a run itself; taking the only run in it, {found}")
     return found
 
 

@@ -83,7 +83,7 @@ def _open(path: Path) -> Watcher:
     if is_training_folder(path):
         return TrainingWatch(path)
     if (found := run_to_watch(path)) != path:
-        print_note(f"{path} holds no run of its own, {found} is watched")
+        print_note(f"{path} is not a run itself; watching {found}")
     return RunWatch(found)
 
 

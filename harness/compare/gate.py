@@ -152,7 +152,7 @@ class GateOptions:
         if self.undecided not in {None, "pass", "fail"}:
             raise UserError(f"--undecided {self.undecided}: pass or fail is expected.")
         if self.until is not None and self.history is not None:
-            raise UserError("--until and --history do not go together: a history needs every question of each night.")
+            raise UserError("--until and --history cannot be combined: a history needs every question of each night.")
         if self.model is not None and self.until is None:
             raise UserError("--model is for --until decided; without it, the candidate is a finished run.")
 

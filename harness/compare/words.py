@@ -16,8 +16,8 @@ def gate_in_words(results: Sequence[GateVerdict], verdict: Verdict) -> str:
     where = "" if len(results) == 1 else f" on {', '.join(one.name for one in named)}"
     if first.look > first.looks:
         return (
-            f"The {first.looks} looks at this baseline are used up, so nothing more can be told by it: choose a new "
-            f"baseline and begin a new history, or state more looks with --looks."
+            f"The {first.looks} looks at this baseline are used up, so it can decide nothing more: choose a new "
+            f"baseline and start a new history, or allow more looks with --looks."
         )
     if verdict == "regressed":
         least = max(0.0, -first.high)

@@ -123,7 +123,7 @@ def _sample_fault(sample: object) -> str:
     if not isinstance(sample, Sample):
         return f"it is {short_repr(sample)}, and a Sample is expected"
     if not isinstance(sample.id, str):
-        return f"the id {sample.id!r} is no text; give every sample one: str(id)"
+        return f"the id {sample.id!r} is not text; give every sample one: str(id)"
     where = f"{sample.id!r} has "
     if not isinstance(sample.question, str) or not _is_unicode(sample.question):
         return f"{where}the question {short_repr(sample.question)}, and a text is expected"

@@ -61,7 +61,7 @@ def read_json(path: Path) -> Iterator[MetadataRecord]:
 
 
 def read_json_parts(path: Path) -> Iterator[MetadataRecord | DataError]:
-    """Yield the objects as read_json does, with an error in the place of each line that is no record."""
+    """Yield the objects as read_json does, with an error in the place of each line that is not a record."""
     with _rewindable(path) as file:
         yield from _parts(path, file)
 

@@ -108,7 +108,7 @@ def choice_fault(choices: Sequence[object], answer: str) -> str:
     if answer not in texts:
         close = alike or [text for text in texts if _spaced(text).casefold() == _spaced(answer).casefold()]
         hint = f"; the option {close[0]!r} is spelled differently, and both must be equal" if close else ""
-        return f"its answer {_shown(answer)} is none of its options {_shown(texts)}{hint}"
+        return f"its answer {_shown(answer)} is not one of its options {_shown(texts)}{hint}"
     return f"its options {answer!r} and {alike[0]!r} differ only in spaces, and only one is correct" if alike else ""
 
 

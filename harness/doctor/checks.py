@@ -104,7 +104,7 @@ def _audio() -> Iterator[Finding]:
 def _training() -> Finding:
     from dtbench.training.engines.launch import ENGINE_VARIABLE, find_environment
 
-    use = "run `dtbench train`, in an environment of its own"
+    use = "run `dtbench train`, in a separate environment"
     try:
         environment = find_environment(None, "swift")
     except DtbenchError:
@@ -136,7 +136,9 @@ def _folder(folder: Path) -> Finding:
             free = shutil.disk_usage(parent).free
     except OSError as error:
         detail = f"cannot be written in {parent} ({error.strerror})"
-        return Finding(WORKS, str(folder), "broken", detail, use, "change into a folder of yours, or take --out FOLDER")
+        return Finding(
+            WORKS, str(folder), "broken", detail, use, "change to a folder you can write to, or use --out FOLDER"
+        )
     space = f"{free / 1e9:,.0f} GB free"
     if free < SPACE:
         return Finding(WORKS, str(folder), "broken", f"can be written, only {space}", use, "make room on this disk")

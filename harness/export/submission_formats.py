@@ -199,7 +199,7 @@ FORMATS: Mapping[str, SubmissionFormat] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportOptions:
-    """Which run is written in which format, or which file is checked; a UserError where options do not go together."""
+    """Which run is written in which format, or which file is checked; a UserError where options cannot be combined."""
 
     run: Annotated[Path | None, Argument("[RUN]", "The run folder to export.", values="runs", is_run=True)] = None
     format_name: Annotated[
@@ -272,7 +272,7 @@ class ExportOptions:
     ] = None
 
     def __post_init__(self) -> None:
-        """Refuse options that do not go together."""
+        """Refuse options that cannot be combined."""
         for flag, value, formats in (
             ("--push", self.push, tuple(PUSHED)),
             ("--direct", self.direct, ("hub-eval",)),
@@ -286,7 +286,7 @@ class ExportOptions:
             raise UserError("--direct: it says how --push pushes; name the repository with --push ORG/NAME.")
         for flag, value in (("--push", self.push), ("--dataset", self.dataset and self.dataset.partition("@")[0])):
             if value is not None and not _REPOSITORY.fullmatch(value):
-                raise UserError(f"{flag} {value}: no name of a repository; ORG/NAME is expected.")
+                raise UserError(f"{flag} {value}: not a repository name; ORG/NAME is expected.")
         if self.source is not None and not self.source.startswith(("https://", "http://")):
             raise UserError(f"--source {self.source}: the URL of a page is expected, such as https://...")
         if self.format_name in RUN_FORMATS:

@@ -91,7 +91,7 @@ def _each(runs: Any) -> Iterator[Any]:
 
 def _no_run(value: object) -> UserError:
     what = type(value).__name__
-    return UserError(f"runs: {what} is no run: give a run folder, a run, or a list of them.")
+    return UserError(f"runs: {what} is not a run: give a run folder, a run, or a list of them.")
 
 
 def _paths(one: Any) -> Iterator[Path]:
@@ -107,7 +107,7 @@ def _paths(one: Any) -> Iterator[Path]:
         yield from inside or [path]
     else:
         if not path.exists():
-            raise UserError(f"{path}: no run folder: there is no such folder. `dtbench run --out` makes one.")
+            raise UserError(f"{path}: not a run folder: there is no such folder. `dtbench run --out` makes one.")
         yield path
 
 

@@ -143,7 +143,7 @@ def _summary(stored: StoredTask, folder: RunFolder, part: Collection[str] | None
 def _over_budget(summaries: Sequence[TaskSummary], budget: float) -> list[str]:
     return [
         f"{one['task']}: {one['failed']} of {one['n']} answers failed, more than the {budget:.2%} of --max-failed: "
-        f"run the same command again to ask for them anew."
+        f"run the same command again to retry them."
         for one in summaries
         if one["failed"] > budget * one["n"]
     ]

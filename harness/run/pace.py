@@ -281,7 +281,7 @@ class Pace:
             final = error.reworded(reason)
             final.again = False
             raise final from None
-        self._stop.end(f"{reason.rstrip('.')}. Nothing is lost: the same command goes on from here later.")
+        self._stop.end(f"{reason.rstrip('.')}. Nothing is lost: the same command continues from here later.")
         self._withdraw()
 
 

@@ -316,7 +316,7 @@ class TaskPlan:
         if not self.data.samples:
             raise UserError(f"{self.task.name}: there is no question to ask in {self.data.source}.")
         if (odd := next((id_ for id_ in self.data.ids if not isinstance(id_, str)), None)) is not None:
-            raise TaskError(f"{self.task.name}: the id {odd!r} is no text; give every sample one: str(id).")
+            raise TaskError(f"{self.task.name}: the id {odd!r} is not text; give every sample one: str(id).")
         if (repeated := self.data.repeated_id()) is not None:
             raise TaskError(f"{self.task.name}: the id {repeated!r} is there twice; ids must be unique.")
         refuse_unscorable(self.task, self.data)

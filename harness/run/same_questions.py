@@ -71,8 +71,8 @@ def _refuse_changed(run: StoredRun, plan: TaskPlan, about: TaskInfo) -> None:
     changed = _changed(run, plan)
     if changed:
         raise DataError(
-            f"{run.path}: {len(changed)} of the {plan.task.name} questions that it has answers to are not what they "
-            f"were when they were asked (first: {_first(changed)}). Use another --out, or the data of then "
+            f"{run.path}: {len(changed)} of the {plan.task.name} questions it answered have changed since they "
+            f"were asked (first: {_first(changed)}). Use another --out, or the original data "
             f"({about['data']['source']})."
         )
 
@@ -107,9 +107,9 @@ def _refuse_other_clips(run: StoredRun, plan: TaskPlan, about: TaskInfo, provena
     other = [id_ for (id_, _), hash_ in zip(clips, now, strict=True) if hash_ not in {None, provenance.clips[id_]}]
     if other:
         raise DataError(
-            f"{run.path}: the clips of {len(other)} of the {plan.task.name} questions that it has answers to are not "
-            f"what was played then: there is other audio under their names (first: {_first(other)}). Use another "
-            f"--out, or the audio of then ({about['data']['source']})."
+            f"{run.path}: the clips of {len(other)} of the {plan.task.name} questions it answered have changed: there "
+            f"is other audio under their names (first: {_first(other)}). Use another --out, or the original audio "
+            f"({about['data']['source']})."
         )
 
 

@@ -47,7 +47,7 @@ def select_samples(data: Dataset, limit: int | None, ids: Sequence[str] | None) 
 
 
 def read_text(option: str, path: Path) -> str:
-    """Read the file of an option; a UserError where it cannot be read or is no text."""
+    """Read the file of an option; a UserError where it cannot be read or is not text."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:

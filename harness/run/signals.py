@@ -12,8 +12,8 @@ from dtbench.harness.run.worker_pool import Stop
 
 Interrupts = Callable[[Stop, Notify], AbstractContextManager[None]]
 """How a block of a coroutine is ended early: stop_on_signals or no_signals."""
-FIRST = "stopping: what is in flight is finished; Ctrl-C once more to stop at once"
-SECOND = "stopped: what was in flight is given up"
+FIRST = "stopping: waiting for requests in flight; press Ctrl-C again to stop immediately"
+SECOND = "stopped: requests in flight were dropped"
 
 
 @contextmanager

@@ -75,7 +75,7 @@ class Spending:
         if self._limits.flags and response is not None and not tokens_read(response["usage"]):
             self._stop.end(
                 f"{' and '.join(self._limits.flags)}: the endpoint does not report the tokens of its answers, so "
-                "nothing can be limited by them: leave the limit out, and the same command goes on from here."
+                "nothing can be limited by them: leave the limit out, and the same command continues from here."
             )
         self._check()
 

@@ -16,7 +16,7 @@ Job = TypeVar("Job")
 _LOG = logging.getLogger(__name__)
 IN_A_ROW = 8
 """A model that failed so many jobs in a row, each after all its attempts, is down."""
-RESUMES = "Run the same command again once that is mended: it goes on from here."
+RESUMES = "Run the same command again once that is fixed: it continues from here."
 
 
 @dataclass(slots=True)

@@ -42,7 +42,7 @@ def rubric_of(sample: Sample) -> Rubric:
     """Return the criteria of a question; a DataError where they cannot be read."""
     listed = next((sample.item[name] for name in _LISTS if sample.item.get(name)), None)
     if not isinstance(listed, list) or not all(isinstance(one, Mapping) for one in listed):
-        raise DataError(f"{sample.id}: its criteria are no list of objects.")
+        raise DataError(f"{sample.id}: its criteria are not a list of objects.")
     criteria = tuple(_criterion(sample.id, one) for one in listed)
     names = [criterion.name for criterion in criteria]
     if len({name.casefold() for name in names}) < len(names):

@@ -31,7 +31,7 @@ class PredictionRow(NamedTuple):
     where: str
     id: str | None
     item: Mapping[str, Any] | None
-    """None where the line is no record."""
+    """None where the line is not a record."""
     prediction: object
     """MISSING where the record does not have the key."""
 

@@ -24,7 +24,7 @@ class ScriptFile(NamedTuple):
     path: Path
     content: bytes
     has_broken: bool
-    """Whether a part of it is no record."""
+    """Whether a part of it is not a record."""
 
     @property
     def layout(self) -> Layout:
@@ -97,7 +97,7 @@ def _refusal_of_lines(file: ScriptFile) -> str:
         except (ValueError, RecursionError):
             return f"line {number} is JSON that Python cannot read, and the script stops there"
         if not isinstance(value, dict):
-            return f"line {number} is no record but another JSON value, and the script stops there"
+            return f"line {number} is not a record but another JSON value, and the script stops there"
         records += 1
     if file.layout == "list":
         return f"it expects one record per line, and reads {records} of this list"

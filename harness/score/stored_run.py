@@ -288,8 +288,8 @@ class _Rescorer:
         place = self.places.get(record["id"])
         if place is None:
             raise DataError(
-                f"the run has an answer to {one_line(record['id'])!r}, which is no question of its {self._task.name} "
-                f"data: the record was changed after dtbench wrote it. Remove its line."
+                f"the run has an answer to {one_line(record['id'])!r}, which is not a question of its "
+                f"{self._task.name} data: the record was changed after dtbench wrote it. Remove its line."
             )
         return self._samples[place]
 

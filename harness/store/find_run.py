@@ -26,7 +26,7 @@ def find_run(path: Path) -> Path:
     if len(runs) > 1:
         listed = ", ".join(map(str, runs[:_LISTED]))
         more = f" and {len(runs) - _LISTED} more" if len(runs) > _LISTED else ""
-        raise UserError(f"{path}: there is no run of its own in it, and {len(runs)} inside: {listed}{more}. Name one.")
+        raise UserError(f"{path}: it is not a run itself, but holds {len(runs)} inside: {listed}{more}. Name one.")
     return runs[0] if runs else path
 
 
@@ -49,7 +49,7 @@ def what_is_there(path: Path) -> str:
     for inside in _made_inside(path, 1):
         if (kind := kind_of(inside)) not in {None, "run"}:
             return f"`dtbench {kind}` made this folder; name one of `dtbench run`."
-    return "no run folder: there is no run.json in it. `dtbench run --out` makes one."
+    return "not a run folder: there is no run.json in it. `dtbench run --out` makes one."
 
 
 def judged_run(path: Path) -> Path | None:

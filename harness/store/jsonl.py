@@ -62,7 +62,7 @@ class RecordLine(NamedTuple):
                 record = msgspec.convert(self._loaded({"id"}), kind)
         except msgspec.ValidationError as error:
             raise self._wrong(str(error).replace("`", "").replace(" - at $.", " at ")) from None
-        except UnicodeEncodeError:  # msgspec would show a text that is no number, and cannot
+        except UnicodeEncodeError:  # msgspec would show a text that is not a number, and cannot
             raise self._wrong("half of a character where no text is expected") from None
         if kind is Record and "error" not in record and not record.keys() >= _ANSWER:
             raise self._wrong(f"{', '.join(sorted(_ANSWER - record.keys()))} missing")
@@ -79,7 +79,7 @@ class RecordLine(NamedTuple):
         return record
 
     def _wrong(self, what: str) -> DataError:
-        return DataError(f"{self.path}, line {self.number}: no record of dtbench ({what}). Remove the line.")
+        return DataError(f"{self.path}, line {self.number}: not a dtbench record ({what}). Remove the line.")
 
     def key(self) -> Key:
         """Return the key of the record, without reading all of it."""

@@ -173,8 +173,8 @@ class ShardLock:
         others = [other for other in running_shards(folder) if other.of != shard.of]
         if others:
             raise UserError(
-                f"--shard {shard}: shard {others[0]} is running in {folder}. All shards that run at once have one N: "
-                f"give this one --shard I/{others[0].of}, or wait for the end of the others."
+                f"--shard {shard}: shard {others[0]} is running in {folder}. Shards that run at once must have the "
+                f"same N: give this one --shard I/{others[0].of}, or wait for the end of the others."
             )
 
 

@@ -70,7 +70,9 @@ def read_paraphrases(path: Path) -> ParaphraseFile:
             id_, paraphrase = _parse(line, where)
             there = by_id.setdefault(id_, [])
             if paraphrase in there:
-                raise UserError(f"{where}: the same paraphrase of {id_!r} stands on an earlier line: leave one out.")
+                raise UserError(
+                    f"{where}: the same paraphrase of {id_!r} is already on an earlier line: leave one out."
+                )
             there.append(paraphrase)
     if not by_id:
         raise UserError(

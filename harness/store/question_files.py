@@ -105,7 +105,7 @@ def _head(line: RecordLine) -> QuestionHead:
     match = _HEAD.match(line.body)
     if match is None:
         raise DataError(
-            f"{line.path}, line {line.number}: no question of dtbench. Remove the line: it is written again when the "
+            f"{line.path}, line {line.number}: not a dtbench question. Remove the line: it is written again when the "
             f"run is resumed."
         )
     id_, hash_, place, lacking = match.groups()

@@ -29,8 +29,8 @@ def refuse_other_form(where: Path, earlier: Sequence[StartInfo], found: Mapping[
     differences = list(_differences(forms[-1], found["form"]))
     if differences:
         raise UserError(
-            f"{where} was made with requests of another form ({'; '.join(differences)}): its endpoint takes them "
-            "otherwise today. Use another --out."
+            f"{where} was made with other requests ({'; '.join(differences)}): its endpoint accepts "
+            "different ones now. Use another --out."
         )
 
 

@@ -72,13 +72,13 @@ class StoredRun:
             info = read_info(path)
         except FileNotFoundError:
             if not path.is_dir():
-                no = "no run folder: there is no such folder. `dtbench run --out` makes one."
+                no = "not a run folder: there is no such folder. `dtbench run --out` makes one."
                 raise UserError(f"{path}: {no}") from None
             if kind == "run" and (inside := find_run(path)) != path:
                 return cls.open(inside)
             raise UserError(f"{path}: {what_is_there(path)}") from None
         except NotADirectoryError:
-            raise UserError(f"{path}: no run folder: this is a file. `dtbench run --out` makes one.") from None
+            raise UserError(f"{path}: not a run folder: this is a file. `dtbench run --out` makes one.") from None
         except OSError as error:
             raise UserError(f"{path}: run.json cannot be read ({error.strerror}).") from None
         if info["kind"] != kind:

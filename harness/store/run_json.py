@@ -132,10 +132,10 @@ def read_info(folder: Path, name: str = "run.json") -> AnyInfo:
     try:
         info = json.loads(read_regular(path))
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: no JSON ({error}): it was changed since dtbench wrote it. {_MEND}") from None
+        raise DataError(f"{path}: not JSON ({error}): it was changed since dtbench wrote it. {_MEND}") from None
     schema = info.get("schema") if isinstance(info, dict) else None
     if not isinstance(schema, int) or isinstance(schema, bool):
-        raise DataError(f"{path}: no run of dtbench: it has no schema number. {_MEND}")
+        raise DataError(f"{path}: not a dtbench run: it has no schema number. {_MEND}")
     if schema != SCHEMA:
         age, remedy = ("a newer", "update dtbench") if schema > SCHEMA else ("an older", _OLDER)
         raise DataError(f"{path}: written by {age} dtbench (schema {schema}, this one reads {SCHEMA}): {remedy}.")
@@ -154,10 +154,10 @@ def read_summary(folder: Path, *kinds: type[Kind]) -> Kind | None:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: no JSON ({error}): `dtbench score RUN --write` makes it anew.") from None
+        raise DataError(f"{path}: not JSON ({error}): `dtbench score RUN --write` writes it again.") from None
     wrong = [misfit(summary, kind) for kind in kinds]
     if None not in wrong:
-        raise DataError(f"{path}: {wrong[0]}: `dtbench score RUN --write` makes it anew.")
+        raise DataError(f"{path}: {wrong[0]}: `dtbench score RUN --write` writes it again.")
     fits: Kind = summary
     return fits
 
@@ -170,7 +170,7 @@ def misfit(value: object, kind: Any) -> str | None:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         return str(error).replace("`", "").replace(" - at $.", " at ")
-    except UnicodeEncodeError:  # msgspec would show a text that is no number, and cannot
+    except UnicodeEncodeError:  # msgspec would show a text that is not a number, and cannot
         return "half of a character where no text is expected"
     return None
 
@@ -218,7 +218,7 @@ def refuse_foreign(path: Path) -> None:
         raise UserError(f"--out {path}: cannot be read ({error.strerror}).") from None
     if others:
         listed = ", ".join(map(one_line, others[:3])) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
-        raise UserError(f"--out {path}: no run folder, and not empty ({listed}): name a new or an empty folder.")
+        raise UserError(f"--out {path}: not a run folder, and not empty ({listed}): name a new or an empty folder.")
 
 
 def _of_a_beginning(name: str) -> bool:

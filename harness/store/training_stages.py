@@ -137,7 +137,7 @@ def _monitors(path: Path) -> dict[str, str]:
         return {f"monitor: {one['rule']}": _found(one) for one in json.loads(read_regular(path))}
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"{path}: not what monitors found ({error!r}): delete it, the training writes it anew."
+            f"{path}: not what monitors found ({error!r}): delete it; the training writes it again."
         ) from None
 
 

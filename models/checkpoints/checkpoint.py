@@ -124,7 +124,7 @@ def resolve_checkpoint(
             )
         adapter = _given_adapter(given["adapter"], ask=ask)
     elif "base" in given and (adapter is None or adapter.inside):
-        raise UserError(f"{show_option('base', given['base'])}: {spec} is no adapter: leave it out.")
+        raise UserError(f"{show_option('base', given['base'])}: {spec} is not an adapter: leave it out.")
     if "adapter_mode" in given:
         mode = given["adapter_mode"]
         if mode not in MODES:
@@ -211,7 +211,7 @@ def _of_adapter(folder: Path, family: Family | None, base: str | None) -> Checkp
             f"--model {folder}: its base {named} is not here: -M base=FOLDER or a hub id names it."
         ) from error
     if checkpoint is None or (checkpoint.adapter is not None and not checkpoint.adapter.inside):
-        raise UserError(f"--model {folder}: its base {named} is no checkpoint: -M base=FOLDER or a hub id names it.")
+        raise UserError(f"--model {folder}: its base {named} is not a checkpoint: -M base=FOLDER or a hub id names it.")
     if checkpoint.adapter is not None:
         raise UserError(
             f"--model {folder}: its base {named} has an adapter itself, and one is applied at a time: merge the two "

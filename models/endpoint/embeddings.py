@@ -99,7 +99,7 @@ def read_embeddings(reply: Reply, count: int, key_hint: str = "") -> Embeddings:
     if places != list(range(count)) or len({len(vector) for vector in vectors}) != 1 or not vectors[0]:
         raise ModelError(f"the endpoint's reply holds {len(vectors)} embeddings for {count} texts", again=True)
     if not all(math.isfinite(number) for vector in vectors for number in vector):
-        raise ModelError("the endpoint's reply holds embeddings with what is no number", again=True)
+        raise ModelError("the endpoint's reply holds embeddings with what is not a number", again=True)
     return Embeddings(vectors, usage)
 
 

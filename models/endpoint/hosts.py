@@ -122,7 +122,7 @@ def host_of_urls(names: Sequence[str], chosen: str | None) -> Host:
     if len(found) > 1:
         titles = " and ".join(sorted(name or "an unknown one" for name in found))
         raise UserError(
-            f"the endpoints belong to different hosts ({titles}), which take other requests: name one of them."
+            f"the endpoints belong to different hosts ({titles}), which need different requests: name one of them."
         )
     return built_in_hosts().get(found.pop(), UNKNOWN_HOST)
 

@@ -26,7 +26,7 @@ _DEPTH = 4
 
 
 def message_text(message: Mapping[str, Any]) -> str:
-    """Return the text of the answer after its chain; raise a TypeError where the content is no text."""
+    """Return the text of the answer after its chain; raise a TypeError where the content is not text."""
     content = message.get("content")
     chains = [next(filter(None, (_words(message.get(name)) for name in _FIELDS)), "")]
     if isinstance(content, list):
@@ -34,7 +34,7 @@ def message_text(message: Mapping[str, Any]) -> str:
         chains.append("" if inside in chains else inside)
         content = "".join(_spoken(part) for part in content)
     if not isinstance(content, str | None):
-        raise TypeError("content is no text")
+        raise TypeError("content is not text")
     text = content or _said_elsewhere(message)
     chain = _TAG.sub("\n", "\n".join(filter(None, chains))).strip()
     if not chain or chain == text.strip():  # some endpoints send an answer without a chain in both places
@@ -52,7 +52,7 @@ def _spoken(part: Mapping[str, Any]) -> str:
         return ""
     words = part["refusal" if kind == "refusal" else "text"]
     if not isinstance(words, str):
-        raise TypeError("a part of the content is no text")
+        raise TypeError("a part of the content is not text")
     return words
 
 

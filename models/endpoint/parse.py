@@ -90,7 +90,7 @@ def _finish_reason(reason: object) -> str:
     if reason is None or reason == "":
         return "none"
     if not isinstance(reason, str):
-        raise TypeError("finish_reason is no text")
+        raise TypeError("finish_reason is not text")
     return _SAME_REASON.get(reason.strip().lower(), reason)
 
 

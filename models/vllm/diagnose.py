@@ -47,7 +47,7 @@ _SIGNS = (
     ),
     _Sign(
         r"(?P<what>\S+ does not appear to have a file named config\.json)",
-        "this is no checkpoint ({what}). An adapter of the hub is named beside its base: --model BASE -M adapter=ID.",
+        "this is not a checkpoint ({what}). Name an adapter on the hub beside its base: --model BASE -M adapter=ID.",
         UserError,
     ),
     _Sign(

@@ -42,7 +42,7 @@ class ClipPaths:
             return value  # type: ignore[no-any-return]
         clip = clip_of_value(value, label)
         if clip is None:
-            raise ValueError(f"{repr(value)[:60]} is no clip; a path, encoded bytes or a list of them is expected")
+            raise ValueError(f"{repr(value)[:60]} is not a clip; a path, encoded bytes or a list of them is expected")
         return clip
 
     def _path(self, name: str) -> Path | Clip:

@@ -76,7 +76,7 @@ class FieldRule:
         return value
 
     def text(self, record: Mapping[str, Any]) -> str | None:
-        """Return the value as text; None where there is none, a ValueError where it is no text."""
+        """Return the value as text; None where there is none, a ValueError where it is not text."""
         value = self.raw(record)
         if isinstance(value, list) and len(value) == 1:
             value = value[0]

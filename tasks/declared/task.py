@@ -176,7 +176,7 @@ class DeclaredTask(Task):
             return there
         by_id = {sample.id: sample for sample in there}
         if lost := next((id_ for id_ in table.ids if id_ not in by_id), None):
-            raise UserError(f"{self.declared.place}: examples: ids: {lost!r} is no question of it.")
+            raise UserError(f"{self.declared.place}: examples: ids: {lost!r} is not a question of it.")
         return [by_id[id_] for id_ in table.ids]
 
     def prompt(self, sample: Sample) -> Prompt:

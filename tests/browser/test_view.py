@@ -36,7 +36,7 @@ def test_runs_are_listed_sorted_searched_and_chosen(browser: Browser, folder: Pa
     with viewing(folder) as viewed:
         browser.visit(viewed.url)
         assert sorted(lines(browser)) == ["broken", "first", "second"]
-        assert "broken/run.json: no JSON" in browser.text("#lines")
+        assert "broken/run.json: not JSON" in browser.text("#lines")
         browser.click("[data-sort=score]")
         assert lines(browser) == ["second", "first", "broken"]
         browser.click("[data-sort=score]")

@@ -67,7 +67,7 @@ CASES: dict[str, tuple[str, int, str]] = {
     "prompt exits": (own(PROMPT + "sys.exit(7)"), 3, "mine: prompt() of the question 'q0' failed with SystemExit: 7"),
     "figures raise": (own(FIGURES + "1 / 0"), 3, "mine: figures() failed with ZeroDivisionError"),
     "figures are a set": (own(FIGURES + "{'a': {1}}"), 3, "mine: figures() returned {'a': {1}} (Object of type set"),
-    "figures are no number": (
+    "figures are not a number": (
         own(FIGURES + "{'a': float('nan')}"),
         3,
         "mine: figures() returned {'a': nan} (Out of range",
@@ -90,7 +90,7 @@ CASES: dict[str, tuple[str, int, str]] = {
     "an id is a number": (
         of_sample('f"q{n}", "Which', 'n, "Which'),
         3,
-        "the id 0 is no text; give every sample one: str(id).",
+        "the id 0 is not text; give every sample one: str(id).",
     ),
     "a question is a number": (of_sample('"Which?"', "5"), 3, "'q0' has the question 5, and a text is expected."),
     "half a character": (of_sample("Which", "Which \\ud800"), 3, "'q0' has the question 'Which \\ud800?', and a text"),
@@ -116,7 +116,7 @@ CASES: dict[str, tuple[str, int, str]] = {
         3,
         "mine: reading its questions failed with SystemExit: 7 (samples_exit.py, line 10). No --data-dir was given",
     ),
-    "samples are no list": (
+    "samples are not a list": (
         own(samples="\ndef samples(self, data_dir):\n    return 5\n"),
         3,
         "mine: reading its questions failed with TypeError: 'int' object is not iterable.",

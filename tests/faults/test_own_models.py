@@ -50,7 +50,7 @@ CASES: dict[str, tuple[str, str, int, str]] = {
     "a usage is of floats": (ANSWER, "return Response('x', usage={'n': 1.5})", 3, EXPECTED + "usage is {{'n': 1.5}}"),
     "a usage is nothing": (ANSWER, "return Response('x', usage=None)", 3, EXPECTED + "usage is None"),
     "a usage is immense": (ANSWER, "return Response('x', usage={'n': 2**63})", 3, EXPECTED + "usage is {{'n': 92"),
-    "seconds are no number": (ANSWER, "return Response('x', seconds=float('nan'))", 3, EXPECTED + "seconds is nan"),
+    "seconds are not a number": (ANSWER, "return Response('x', seconds=float('nan'))", 3, EXPECTED + "seconds is nan"),
     "seconds are a text": (ANSWER, "return Response('x', seconds='x')", 3, EXPECTED + "seconds is 'x'"),
     "attempts are a text": (ANSWER, "return Response('x', attempts='y')", 3, EXPECTED + "attempts is 'y'"),
     "a seed is a text": (ANSWER, "return Response('x', seed='y')", 3, EXPECTED + "seed is 'y'"),
@@ -60,7 +60,7 @@ CASES: dict[str, tuple[str, str, int, str]] = {
     "describe returns nothing": (ABOUT, "return None", 3, "the model {model}: describe() returned None; a dict"),
     "a name is a set": (ABOUT, "return {'name': {1}}", 3, "describe() returned {{'name': {{1}}}}; a dict"),
     "what it describes is no JSON": (ABOUT, "return {'x': {1}}", 3, "returned {{'x': {{1}}}} (Object of type set"),
-    "what it describes is no number": (ABOUT, "return {'x': float('nan')}", 3, "JSON has to hold it."),
+    "what it describes is not a number": (ABOUT, "return {'x': float('nan')}", 3, "JSON has to hold it."),
 }
 TOLD: dict[str, tuple[str, str]] = {
     "aclose raises": ("1 / 0", "aclose() failed with ZeroDivisionError"),

@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"dtbench: {one_line(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("dtbench: stopped; the same command goes on where it was", file=sys.stderr)
+        print("dtbench: stopped; the same command continues where it was", file=sys.stderr)
         return INTERRUPTED
     return 0 if whole else 3
 

@@ -102,7 +102,9 @@ def read_result(folder: Path, one: TrainedArm) -> TrainedResult | None:
         fits = result["schema"] == SCHEMA and (result["arm"], result["seed"]) == (one.arm, one.recipe.seed)
         fits = fits and all(run["questions"] == _questions(run["task"], run["asked"]) for run in result["runs"])
     except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path}: not the result of a training ({error!r}). Delete it, and it is made anew.") from None
+        raise DataError(
+            f"{path}: not the result of a training ({error!r}). Delete it to train this arm again."
+        ) from None
     return result if fits and found == one.digests else None
 
 

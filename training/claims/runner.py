@@ -75,7 +75,7 @@ class ClaimsRun:
                 one.close()
         if self._is_over() and (waiting or self.running):
             self.say(
-                f"the time is over: {len(waiting) + len(self.running)} trainings are left; the same command goes on"
+                f"the time is over: {len(waiting) + len(self.running)} trainings are left; the same command continues"
             )
         return not waiting and not self.running and not self.failed
 

@@ -56,7 +56,7 @@ def _item(row: Mapping[str, Any], folder: Path, where: str) -> dict[str, Any]:
     try:
         extra = json.loads(extra) if isinstance(extra, str) else dict(extra)
     except ValueError:
-        raise DataError(f"{where}: 'extra' is no JSON object.") from None
+        raise DataError(f"{where}: 'extra' is not a JSON object.") from None
     groups = {name: value for name, value in (row.get("groups") or {}).items() if value is not None}
     if groups:
         extra = {"groups": groups, **extra}

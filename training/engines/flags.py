@@ -222,7 +222,7 @@ _SCHEDULES: Mapping[EngineName, frozenset[str]] = {
 
 
 def _refusals(recipe: Recipe, training: TrainingSettings) -> Iterator[tuple[bool, str]]:
-    """Yield settings that do not go together, and what to do."""
+    """Yield settings that cannot be combined, and what to do."""
     known = _SCHEDULES[recipe.engine]
     yield (
         training.schedule not in known,

@@ -58,7 +58,7 @@ class Leader:
                 if tries >= MOST_ATTEMPTS:
                     raise MachineryError(
                         f"{tries} attempts ended without a new checkpoint, the last one so: {lost} Once that is "
-                        "mended, the same command goes on from the last checkpoint."
+                        "fixed, the same command continues from the last checkpoint."
                     ) from None
                 self.notify(f"attempt {self._number} ended on every node: {lost} All start again.")
 

@@ -58,7 +58,7 @@ def is_name(name: object) -> bool:
 
 
 def check_recipe(recipe: Recipe, where: str) -> None:
-    """Raise a UserError for settings that do not go together."""
+    """Raise a UserError for settings that cannot be combined."""
     if recipe.engine == "megatron" and recipe.machines.rollouts == "transformers":
         raise UserError(f"{where}: machines: rollouts = 'transformers': megatron samples with colocate or server.")
     for place in ("{question}", "{options}"):

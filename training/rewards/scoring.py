@@ -316,7 +316,7 @@ class Rewards:
                 raise MachineryError(
                     f"rewards: {failed} of {asked} answers had no verdict of the {kind}, more than the "
                     f"{self.settings.max_failed:.1%} that the recipe allows. The last one: {last.rstrip('.')}. "
-                    f"Once that is mended, the same command goes on from the last checkpoint."
+                    f"Once that is fixed, the same command continues from the last checkpoint."
                 )
 
 

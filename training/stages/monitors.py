@@ -104,7 +104,7 @@ class MonitorObserver:
                 self._write(results)
                 raise MachineryError(
                     f"{what}: the recipe's monitor stops the training. Look at answers in {self.layout.engine}; with "
-                    "another rule, or without this one, the same command goes on from the last checkpoint."
+                    "another rule, or without this one, the same command continues from the last checkpoint."
                 )
             if result["warned"][-1] == step["step"]:
                 self._write(results)

@@ -314,7 +314,7 @@ class TrainingRun:
         if not any(is_final_checkpoint(checkpoint, stage.steps) for checkpoint in complete):
             if self.leader is not None:
                 raise AttemptLostError(what)
-            raise MachineryError(f"{what} Once that is mended, the same command goes on from the last checkpoint.")
+            raise MachineryError(f"{what} Once that is fixed, the same command continues from the last checkpoint.")
         self.notify(f"{what} Every step was done and is kept, so it goes on.")
 
     def _export(self, stage: StageRecipe, layout: StageLayout) -> None:

@@ -40,7 +40,7 @@ def number(
     """
     golds = [value for gold in gold_answers(sample) for value in read_numbers(gold)[:1]]
     if not golds:
-        return unscorable(NO_GOLD if sample.answer is None else f"its answer {sample.answer!r} is no number")
+        return unscorable(NO_GOLD if sample.answer is None else f"its answer {sample.answer!r} is not a number")
     found = read_numbers(answer_words(text), unit)
     if not found or (take == "only" and len(set(found)) > 1):
         return Mark(None, why="no number was said" if not found else "several numbers were said")

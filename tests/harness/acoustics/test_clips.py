@@ -73,7 +73,7 @@ def test_a_cache_that_cannot_be_written_costs_a_line_and_nothing_else(cache: Pat
     found = measure_clips(BY_HASH)
     assert found.failed == {}
     (line,) = found.notes
-    assert line.startswith("what is measured is not kept: ")
+    assert line.startswith("measures are not cached: ")
     assert "$DTBENCH_ACOUSTICS" in line
 
 

@@ -87,7 +87,7 @@ def test_a_gate_is_that_of_the_command_without_an_exit_code(runs: tuple[Run, Run
     assert dtbench.gate(second, first, max_drop=0.1, undecided="pass").passed
     with pytest.raises(UserError, match=r"gate: unknown setting 'max_drp'\. Did you mean max_drop"):
         dtbench.gate(second, first, max_drp=3)
-    with pytest.raises(UserError, match="no run folder: there is no such folder"):
+    with pytest.raises(UserError, match="not a run folder: there is no such folder"):
         dtbench.gate(second.path / "nothing", first)
 
 

@@ -140,7 +140,7 @@ def test_verdicts_that_are_edited_with_their_checksums() -> None:
     change_records("b", all_right)
     assert edited > 10
     line = gated().refusal(3)
-    assert f"stored verdicts differ from what today's code gives ({edited} of b on mmar)" in line
+    assert f"stored verdicts differ from those of the current code ({edited} of b on mmar)" in line
     assert "`dtbench score b --write` mends them" in line
     assert call("score", "b", "--write").code == 0
     assert gated().code == 0
@@ -173,7 +173,7 @@ def test_a_stopped_run_that_goes_on_with_other_audio() -> None:
     assert ask("a", "--limit", "20").code == 0
     other_audio()
     line = ask("a").refusal()
-    assert "a: the clips of 20 of the mmar questions that it has answers to are not what was played then" in line
+    assert "a: the clips of 20 of the mmar questions it answered have changed: there is other audio" in line
     assert "(first: 'made-up-0_" in line
     assert ask("a", "--limit", "20").code == 0  # nothing is asked, so nothing is mixed
     assert ask("other").code == 0

@@ -62,7 +62,7 @@ def test_what_is_not_clear_is_asked_to_the_end_and_goes_on_where_it_was(tmp_path
     ("options", "complaint"),
     [
         ((), "there is no run yet; name the model with --model"),
-        (("--history", "."), "--until and --history do not go together"),
+        (("--history", "."), "--until and --history cannot be combined"),
         (("--model", "first", "--candidate", "base"), "--model first: base is a run already; leave --model out"),
     ],
 )

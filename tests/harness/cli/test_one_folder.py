@@ -145,7 +145,7 @@ def test_the_only_run_inside_a_folder_is_taken_and_named(name: str) -> None:
         assert done.code == 0, done
     done = read(name, "trials")
     assert done.code in {0, 4}, done
-    assert "note: trials holds no run of its own but one, trials/first, which is taken" in done.err.splitlines()
+    assert "note: trials is not a run itself; taking the only run in it, trials/first" in done.err.splitlines()
     assert not [path.name for path in Path("trials").iterdir() if path.name != "first"]
 
 
@@ -155,7 +155,7 @@ def test_several_runs_inside_a_folder_are_listed(name: str) -> None:
         ask(out=out)
     ask(*THINK, out="trials/a")
     assert read(name, "trials").refusal() == (
-        "error: trials: there is no run of its own in it, and 2 inside: trials/a, trials/b. Name one."
+        "error: trials: it is not a run itself, but holds 2 inside: trials/a, trials/b. Name one."
     )
 
 

@@ -287,4 +287,4 @@ def test_a_config_file_that_is_not_there_is_one_line() -> None:
     assert process("run", "--config", "gone.toml").refusal() == "error: gone.toml: there is no such file."
     assert call("run", "--config", "gone.yaml").refusal() == "error: gone.yaml: there is no such file."
     refusal = call("run", "--config", "data").refusal()
-    assert refusal == "error: data: no run folder: there is no run.json in it. `dtbench run --out` makes one."
+    assert refusal == "error: data: not a run folder: there is no run.json in it. `dtbench run --out` makes one."

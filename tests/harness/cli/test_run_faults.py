@@ -75,7 +75,7 @@ def test_a_question_that_is_refused_is_a_failed_sample_and_the_run_goes_on(tmp_p
         assert over.code == 3
         assert over.err.splitlines()[-1] == (
             "note: mmar: 1 of 12 answers failed, more than the 1.00% of --max-failed: "
-            "run the same command again to ask for them anew."
+            "run the same command again to retry them."
         )
         assert "failed         1: 1 model" in over.out
         assert status(tmp_path / "out") == "failed"
@@ -123,7 +123,7 @@ def assert_gave_up(done: Done, tmp_path: Path, says: str) -> None:
     *progress, line = done.err.splitlines()
     assert all(re.match(r"mmar: \d+ of \d+, ", told) for told in progress), progress
     assert line.startswith(f"error: mmar: {says}"), line
-    assert line.endswith("Run the same command again once that is mended: it goes on from here.")
+    assert line.endswith("Run the same command again once that is fixed: it continues from here.")
     assert status(tmp_path / "out") == "failed"
     assert not (tmp_path / "out" / "summary.json").exists()
 

@@ -249,10 +249,10 @@ BIRDS = [["1", "Who calls?", "Jay"], ["2", "Who sings?", "Crow"]]
         ([["0", "Who is first?", "Owl"], *BIRDS], None),
         (
             [BIRDS[0], ["2", "Who hums?", "Crow"]],
-            "1 of the birds questions that it has answers to are not what they were",
+            "1 of the birds questions it answered have changed since",
         ),
-        ([BIRDS[0], ["2", "Who sings?", "Owl"]], "(first: '2'). Use another --out, or the data of then (birds)."),
-        ([BIRDS[0]], "1 of the birds questions that it has answers to are not what they were when they were asked"),
+        ([BIRDS[0], ["2", "Who sings?", "Owl"]], "(first: '2'). Use another --out, or the original data (birds)."),
+        ([BIRDS[0]], "1 of the birds questions it answered have changed since they were asked"),
     ],
     ids=["one more", "one in front", "another question", "another answer", "one less"],
 )

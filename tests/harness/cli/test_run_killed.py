@@ -125,7 +125,7 @@ def test_ctrl_c_finishes_what_is_in_flight_and_the_run_goes_on_later(tmp_path: P
         done = ended(run)
     assert done.code == 130
     assert lines_of(tmp_path / "run") == 16, "eight were answered, eight in flight"
-    assert "stopping: what is in flight is finished; Ctrl-C once more to stop at once" in done.err
+    assert "stopping: waiting for requests in flight; press Ctrl-C again to stop immediately" in done.err
     assert "not asked      24 (counted as wrong in the strict score)" in done.out
     assert status(tmp_path / "run") == "interrupted"
     write_script(tmp_path / "script.jsonl", [{"text": "(A)"}])
@@ -162,7 +162,7 @@ def test_a_run_that_must_stop_stops_at_once(tmp_path: Path, signals: Sequence[si
         done = ended(run)
     assert done.code == 130
     said, _, following = done.err.partition("What to type next:\n")
-    assert said.splitlines()[-1] == "stopped: what was in flight is given up"
+    assert said.splitlines()[-1] == "stopped: requests in flight were dropped"
     assert following.startswith("  dtbench run --config ")
     assert "Traceback" not in done.err
     assert "Traceback" not in done.out

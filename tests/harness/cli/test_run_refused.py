@@ -150,7 +150,7 @@ def test_ids_that_leave_nothing_to_ask_of_a_task_are_refused(here: Path) -> None
         ("return [Sample('1', 'Who?', ('a', 'b'), 'a', Path('x'))] * 2", "birds: the id '1' is there twice; ids must"),
         (
             "return [Sample(1, 'Who?', ('a', 'b'), 'a', Path('x'))]",
-            "birds: question 1 of samples(): the id 1 is no text",
+            "birds: question 1 of samples(): the id 1 is not text",
         ),
         (
             "return [{}['questions']]",
@@ -175,7 +175,10 @@ def test_a_task_of_ones_own_that_cannot_be_asked_is_refused(here: Path, code: st
     ("out", "says"),
     [
         ("words", "--out words: this is a file; name a folder, which is made where there is none."),
-        ("data", "--out data: no run folder, and not empty (MMAR-meta.jsonl, mmau-test.json): name a new or an empty"),
+        (
+            "data",
+            "--out data: not a run folder, and not empty (MMAR-meta.jsonl, mmau-test.json): name a new or an empty",
+        ),
         ("words/run", "words/run"),
     ],
 )
@@ -216,8 +219,8 @@ def test_a_run_with_other_settings_is_refused_with_the_difference(here: Path) ->
     items = [json.loads(line) for line in (here / "data" / "MMAR-meta.jsonl").read_text().splitlines()]
     write_json(here / "data" / "MMAR-meta.jsonl", [{**items[0], "question": "Another?"}, *items[1:]])
     assert call(*asked).refusal() == (
-        f"error: out: 1 of the mmar questions that it has answers to are not what they were when they were asked "
-        f"(first: {items[0]['id']!r}). Use another --out, or the data of then (data/MMAR-meta.jsonl)."
+        f"error: out: 1 of the mmar questions it answered have changed since they were asked "
+        f"(first: {items[0]['id']!r}). Use another --out, or the original data (data/MMAR-meta.jsonl)."
     )
     assert {path: path.read_bytes() for path in (here / "out").iterdir()} == before
 

@@ -239,9 +239,9 @@ def test_the_tables_are_readable_at_80_columns(tmp_path: Path, data: dict[str, P
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["{home}/gone"], "gone: no run folder: there is no such folder."),
-        (["{home}/data"], "no run folder: there is no run.json in it."),
-        (["{home}/run/run.json"], "no run folder: this is a file."),
+        (["{home}/gone"], "gone: not a run folder: there is no such folder."),
+        (["{home}/data"], "not a run folder: there is no run.json in it."),
+        (["{home}/run/run.json"], "not a run folder: this is a file."),
         (["{home}/run", "--task", "birds"], "--task birds: not in"),
         (["{home}/run", "--predictions", "p.json"], "--predictions p.json: this option is for prediction files"),
         (["{home}/run", "--metadata", "m.json"], "--metadata m.json: this option is for prediction files"),

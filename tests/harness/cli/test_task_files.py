@@ -137,7 +137,7 @@ def test_verify_tells_what_is_wrong_with_the_data_of_a_task_file(tmp_path: Path)
     assert done.code == 2
     assert report["problems"][0] == "2 items, but 3 were published (--subset accepts fewer)"
     assert any("1 of 2 clips are missing" in problem for problem in report["problems"])
-    assert any("'b1': its answer 'Owl' is none of its options" in problem for problem in report["problems"])
+    assert any("'b1': its answer 'Owl' is not one of its options" in problem for problem in report["problems"])
 
 
 def test_open_answers_are_scored_by_the_scorer_that_fits(tmp_path: Path) -> None:

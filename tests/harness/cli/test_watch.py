@@ -175,7 +175,7 @@ def test_a_folder_of_runs_is_watched_where_it_is_clear_which_is_meant(tmp_path: 
     assert watched(tmp_path / "runs")["run"] == str(tmp_path / "runs" / "a")
     assert call("watch", tmp_path / "runs" / "a", "--once", "--json").err == ""
     noted = call("watch", tmp_path / "runs", "--once").err
-    assert f"{tmp_path}/runs holds no run of its own, {tmp_path}/runs/a is watched\n" in noted
+    assert f"{tmp_path}/runs is not a run itself; watching {tmp_path}/runs/a\n" in noted
     shutil.copytree(tmp_path / "runs" / "a", tmp_path / "runs" / "b")
     refusal = call("watch", tmp_path / "runs").refusal()
     assert f"holds several runs: name one of {tmp_path}/runs/a, {tmp_path}/runs/b." in refusal
@@ -186,7 +186,7 @@ def test_a_folder_of_runs_is_watched_where_it_is_clear_which_is_meant(tmp_path: 
 
 @pytest.mark.parametrize(
     ("folder", "complaint"),
-    [("gone", "gone: there is no such folder"), ("empty", "empty: no run folder: there is no run.json in it")],
+    [("gone", "gone: there is no such folder"), ("empty", "empty: not a run folder: there is no run.json in it")],
 )
 def test_a_folder_without_a_run_is_one_line(tmp_path: Path, folder: str, complaint: str) -> None:
     (tmp_path / "empty").mkdir()

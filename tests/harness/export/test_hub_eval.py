@@ -107,7 +107,7 @@ def test_without_a_token_in_the_environment_nothing_is_written(tmp_path: Path, m
 
 WRONG = {
     "push of a board's file": (("arc", "--push", "me/ears"), "--push: --format arc does not take it; parquet and hub"),
-    "push to no repository": (("hub-eval", "--push", "ears"), "--push ears: no name of a repository; ORG/NAME is"),
+    "push to no repository": (("hub-eval", "--push", "ears"), "--push ears: not a repository name; ORG/NAME is"),
     "direct without push": (("hub-eval", "--direct"), "--direct: it says how --push pushes"),
     "text of scores": (("hub-eval", "--with-text"), "--with-text: --format hub-eval does not take it"),
     "a source that is no page": (("hub-eval", "--source", "logs"), "--source logs: the URL of a page is expected"),

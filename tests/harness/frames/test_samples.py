@@ -190,7 +190,7 @@ def test_a_damaged_run_among_others_is_left_out_with_a_warning_that_names_it(run
     assert {one.filename for one in warned} == {__file__}
     with pytest.raises(DataError, match="the checksum does not match"):
         samples_table(torn)
-    with pytest.raises(DataError, match=r"run\.json: no JSON"):
+    with pytest.raises(DataError, match=r"run\.json: not JSON"):
         samples_table(bad)
 
 
@@ -260,11 +260,11 @@ def test_a_category_without_a_value_is_one_of_texts_in_parquet(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ("nowhere", "nowhere: no run folder: there is no such folder"),
+        ("nowhere", "nowhere: not a run folder: there is no such folder"),
         ("nowhere/*", r"nowhere/\*: no run matches this pattern"),
         ([], "runs: none was named"),
-        (7, "runs: int is no run"),
-        ([None], "runs: NoneType is no run"),
+        (7, "runs: int is not a run"),
+        ([None], "runs: NoneType is not a run"),
     ],
 )
 def test_what_is_no_run_is_refused_in_one_line(given: Any, told: str) -> None:

@@ -151,7 +151,7 @@ REFUSALS: dict[str, tuple[Callable[[Path, Path], list[str | Path]], str]] = {
         lambda run, tmp: [run, tmp / "second", "--label", "a", "--label", " "],
         "--label: the label of run 2 is empty; give it a name.",
     ),
-    "not there": (lambda run, tmp: [tmp / "nowhere"], "no run folder: there is no such folder"),
+    "not there": (lambda run, tmp: [tmp / "nowhere"], "not a run folder: there is no such folder"),
     "a mode": (lambda run, tmp: [run, "--clips", "embedded"], "--clips embedded: unknown. Did you mean embed?"),
     "a folder": (lambda run, tmp: [run, "--out", tmp], "this is a folder; name a file, such as"),
     "no parent": (
@@ -228,7 +228,7 @@ def test_a_neighbour_that_cannot_be_read_is_left_out_and_named(runs: tuple[Path,
     broken.write_text("{")
     done = call("report", runs[0])
     assert done.code == 0
-    assert f"left out: {broken}: no JSON" in done.err
+    assert f"left out: {broken}: not JSON" in done.err
 
 
 def test_groups_and_what_papers_print_are_those_of_score(tmp_path: Path) -> None:

@@ -35,8 +35,8 @@ def test_a_question_without_criteria_has_no_rubric() -> None:
 @pytest.mark.parametrize(
     ("listed", "complaint"),
     [
-        ("Hears the knock", "q7: its criteria are no list of objects."),
-        (["Hears the knock"], "q7: its criteria are no list of objects."),
+        ("Hears the knock", "q7: its criteria are not a list of objects."),
+        (["Hears the knock"], "q7: its criteria are not a list of objects."),
         ([{"scoring_point": "Says so"}], "q7: a criterion without a name."),
         ([KNOCK, {"name": "  "}], "q7: a criterion without a name."),
         ([{"name": 3}], "q7: a criterion without a name."),

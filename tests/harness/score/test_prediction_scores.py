@@ -244,7 +244,7 @@ class WithoutRule(Task):
     ("changes", "complaint"),
     [
         ({"answer": ""}, "its answer is empty, and the text of the correct option is expected."),
-        ({"answer": "a horn"}, "its answer 'a horn' is none of its options ['a bell', 'a drum']."),
+        ({"answer": "a horn"}, "its answer 'a horn' is not one of its options ['a bell', 'a drum']."),
         ({"choices": []}, "it has no options, and its task cannot score open answers: "),
         ({"choices": ["a drum"]}, "its options are ['a drum'], and two or more different ones are expected."),
     ],

@@ -108,8 +108,8 @@ def test_an_entry_without_keys_is_skipped_as_one_without_a_prediction(tmp_path: 
 
 KINDER = [
     ("p.json", "mmsu", json.dumps([MMSU, MMSU], indent=1), "it expects one record per line, and reads 0 of this list"),
-    ("p.json", "mmsu", json.dumps([MMSU]), "line 1 is no record but another JSON value"),
-    ("p.jsonl", "mmsu", lines(MMSU, None), "line 2 is no record but another JSON value"),
+    ("p.json", "mmsu", json.dumps([MMSU]), "line 1 is not a record but another JSON value"),
+    ("p.jsonl", "mmsu", lines(MMSU, None), "line 2 is not a record but another JSON value"),
     ("p.jsonl", "mmsu", lines(MMSU) + f'{{"id": {"9" * 5000}}}\n', "line 2 is JSON that Python cannot read"),
     ("p.jsonl", "mmar", BOM + lines(MMAR), "it begins with a byte order mark"),
     ("p.json", "mmau-mini", BOM + json.dumps([MMAU]), "it begins with a byte order mark"),

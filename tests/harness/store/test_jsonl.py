@@ -176,12 +176,12 @@ def test_a_field_of_a_record_that_is_wrong_is_named(change: dict[str, Any], what
     line = RecordLine(Path("toy.jsonl"), 7, encode_line({**record(1), "id": id_, **change})[:-19])
     with pytest.raises(DataError) as error:
         line.record(Record)
-    assert str(error.value) == f"toy.jsonl, line 7: no record of dtbench ({what}). Remove the line."
+    assert str(error.value) == f"toy.jsonl, line 7: not a dtbench record ({what}). Remove the line."
 
 
 def test_a_record_without_an_answer_and_without_an_error_is_refused() -> None:
     half = {name: value for name, value in record(1).items() if name != "score"}
-    with pytest.raises(DataError, match=r"no record of dtbench \(score missing\)"):
+    with pytest.raises(DataError, match=r"not a dtbench record \(score missing\)"):
         RecordLine(Path("toy.jsonl"), 1, encode_line(half)[:-19]).record(Record)
 
 

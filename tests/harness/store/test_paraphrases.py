@@ -43,7 +43,7 @@ def test_lines_of_one_question_are_numbered_as_they_stand(tmp_path: Path) -> Non
         ({"id": "b", "question": " "}, """line 2: the question of 'b' is " ", a text is expected."""),
         ({"id": "b", "choices": ["x", ""]}, "line 2: choices of 'b' are"),
         ({"id": "b", "choices": ["x", "x "]}, "line 2: two choices of 'b' are the same"),
-        ({"id": "a", "question": "Who?"}, "line 2: the same paraphrase of 'a' stands on an earlier line"),
+        ({"id": "a", "question": "Who?"}, "line 2: the same paraphrase of 'a' is already on an earlier line"),
     ],
 )
 def test_a_line_that_is_no_paraphrase_is_told_with_its_number(tmp_path: Path, row: object, told: str) -> None:

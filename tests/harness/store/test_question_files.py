@@ -81,7 +81,7 @@ def test_what_a_kill_left_of_the_last_line_is_cut_off_by_the_next_writer(tmp_pat
 def test_a_line_that_is_no_question_is_named(tmp_path: Path) -> None:
     path = written(tmp_path, [question(0)]) / f"{TASK}.questions.jsonl"
     path.write_bytes(path.read_bytes() + encode_line({"id": "1", "sample": 0}))
-    with pytest.raises(DataError, match=r"questions.jsonl, line 2: no question of dtbench. Remove the line"):
+    with pytest.raises(DataError, match=r"questions.jsonl, line 2: not a dtbench question. Remove the line"):
         list(read_questions(tmp_path, TASK))
 
 

@@ -217,7 +217,7 @@ def test_a_folder_with_other_things_in_it_is_refused(folder: Path) -> None:
     for name in ("mmar.jsonl", "a", "b", "c"):
         (folder / name).write_text("mine")
     assert refusal(folder, SETTINGS) == (
-        f"--out {folder}: no run folder, and not empty (a, b, c and 1 more): name a new or an empty folder."
+        f"--out {folder}: not a run folder, and not empty (a, b, c and 1 more): name a new or an empty folder."
     )
 
 
@@ -247,15 +247,15 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     for place in (path, path / "below"):
         with pytest.raises(UserError, match=r"this is a file|Not a directory"):
             RunFolder.start(place, SETTINGS)
-        with pytest.raises(UserError, match="no run folder: this is a file"):
+        with pytest.raises(UserError, match="not a run folder: this is a file"):
             StoredRun.open(place)
     assert path.read_text() == "mine"
 
 
 def test_reading_what_is_no_run_says_so(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no run folder: there is no run\.json in it"):
+    with pytest.raises(UserError, match=r"not a run folder: there is no run\.json in it"):
         StoredRun.open(tmp_path)
-    with pytest.raises(UserError, match="no run folder: there is no such folder"):
+    with pytest.raises(UserError, match="not a run folder: there is no such folder"):
         StoredRun.open(tmp_path / "absent")
 
 

@@ -52,7 +52,7 @@ def test_a_damaged_run_is_listed_with_its_reason_and_hides_no_other(server: View
     rows = server.runs()
     assert sorted(rows) == ["broken", "first", "second"]
     assert rows["broken"]["status"] == "damaged"
-    assert rows["broken"]["note"].startswith(f"{folder}/broken/run.json: no JSON")
+    assert rows["broken"]["note"].startswith(f"{folder}/broken/run.json: not JSON")
     assert "\n" not in rows["broken"]["note"]
     (task,) = rows["first"]["tasks"]
     assert (task["task"], task["done"], task["expected"], rows["first"]["status"]) == ("mmar", RUNS, RUNS, "done")

@@ -110,14 +110,14 @@ def test_the_adapter_for_clips_of_a_family_is_on_for_clips_alone(tmp_path: Path)
 def test_what_cannot_be_applied_is_one_line(tmp_path: Path) -> None:
     base, adapter = base_folder(tmp_path / "base"), adapter_folder(tmp_path / "tuned")
     assert "an adapter that names no base: -M base=FOLDER" in refusal(adapter)
-    assert "is no checkpoint" in refusal(adapter, base=adapter)
+    assert "is not a checkpoint" in refusal(adapter, base=adapter)
     assert "-M adapter=tune: a folder or a hub id is expected" in refusal(base, adapter="tune")
     assert "not an adapter: adapter_config.json is expected" in refusal(base, adapter=base)
     assert "-M adapter_mode=merged: unknown. Did you mean merge" in refusal(
         base, adapter=adapter, adapter_mode="merged"
     )
     assert "has no adapter to be applied so" in refusal(base, adapter_mode="serve")
-    assert "is no adapter: leave it out" in refusal(base, base=base)
+    assert "is not an adapter: leave it out" in refusal(base, base=base)
     (adapter / "adapter_config.json").write_text("{")
     assert "adapter_config.json cannot be read" in refusal(adapter)
 

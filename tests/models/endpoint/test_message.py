@@ -91,5 +91,5 @@ def test_parts_nested_without_end_are_left_out() -> None:
 
 
 def test_content_that_is_no_text_is_an_error() -> None:
-    with pytest.raises(TypeError, match="content is no text"):
+    with pytest.raises(TypeError, match="content is not text"):
         message_text({"content": 7, "reasoning": "It screams."})

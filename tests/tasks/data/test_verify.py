@@ -56,7 +56,7 @@ def test_as_many_items_as_were_published_are_expected_or_fewer_in_a_subset(
 def test_answers_that_are_no_option_are_counted_with_the_first() -> None:
     assert problems(3, ("crow", "owl", "gull")) == [
         "2 answers are not among their options (first: 'b1')",
-        "2 questions cannot be scored (first: 'b1': its answer 'owl' is none of its options ['crow', 'jay'])",
+        "2 questions cannot be scored (first: 'b1': its answer 'owl' is not one of its options ['crow', 'jay'])",
     ]
 
 

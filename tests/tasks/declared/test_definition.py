@@ -254,5 +254,5 @@ def test_examples_are_questions_of_another_file_or_of_its_own(tmp_path: Path) ->
     (shown,) = DeclaredTask.from_file(file).examples(None)
     assert (shown.id, shown.answer, shown.clips) == ("x1", "Crow", (tmp_path / "clips/b2.wav",))
     file.write_text(task_text() + '\n[examples]\nids = ["b9"]\n')
-    with pytest.raises(UserError, match=r"birds.toml: examples: ids: 'b9' is no question of it"):
+    with pytest.raises(UserError, match=r"birds.toml: examples: ids: 'b9' is not a question of it"):
         DeclaredTask.from_file(file).examples(None)

@@ -169,7 +169,7 @@ def test_records_that_make_no_question_are_one_line_with_their_place(
         ({"id": ""}, "id (id) is empty, and a text or a number is expected"),
         ({"clip": "../secret.wav"}, '"../secret.wav" is no path of a clip below the folder of the data'),
         ({"clip": "/etc/passwd"}, '"/etc/passwd" is no path of a clip below the folder of the data'),
-        ({"clip": 3}, "3 is no clip; a path, encoded bytes or a list of them is expected"),
+        ({"clip": 3}, "3 is not a clip; a path, encoded bytes or a list of them is expected"),
         ({"id": "b2"}, "duplicate id 'b2' (items 1 and 2); ids must be unique"),
     ],
 )

@@ -83,7 +83,7 @@ def saved(tmp_path: Path, **columns: object) -> Path:
         ({"answer": None}, "training rows need the column 'answer'; it has id, question, choices, audio"),
         ({"answer": ["z"]}, "row 1: the answer 'z' is none of the choices"),
         ({"audio": [""]}, "row 1: 'audio' has neither bytes nor a path"),
-        ({"extra": ["{"]}, "row 1: 'extra' is no JSON object"),
+        ({"extra": ["{"]}, "row 1: 'extra' is not a JSON object"),
     ],
     ids=["a column", "an answer", "a clip", "extra"],
 )

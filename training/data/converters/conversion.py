@@ -95,7 +95,7 @@ def find_files(folder: Path, patterns: Sequence[str], what: str) -> list[Path]:
 
 
 def read_cells(file: Path, delimiter: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield where each line of a table is, and its cells; a DataError where it is no text."""
+    """Yield where each line of a table is, and its cells; a DataError where it is not text."""
     try:
         with file.open(encoding="utf-8", newline="") as lines:
             reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter == ",", strict=True)

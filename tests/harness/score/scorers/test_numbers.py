@@ -23,7 +23,7 @@ BEATS = Sample("q", "How fast?", (), "120")
         ("Twenty-one or forty two", [21.0, 42.0]),
         ("1e3Hz", [1000.0]),
         (".5", [0.5]),
-        ("x9 is no number, someone says", []),
+        ("x9 is not a number, someone says", []),
     ],
 )
 def test_numbers_are_read_in_figures_and_in_words(text: str, numbers: list[float]) -> None:
@@ -54,5 +54,5 @@ def test_a_number_is_right_within_its_tolerance(text: str, options: dict[str, An
 
 def test_a_gold_may_be_spelled_and_one_without_a_number_is_refused() -> None:
     assert number(Sample("q", "?", (), "twelve"), "12") == Mark(1.0, "12", "number")
-    assert number(Sample("q", "?", (), "many"), "12").fault == "its answer 'many' is no number"
+    assert number(Sample("q", "?", (), "many"), "12").fault == "its answer 'many' is not a number"
     assert number(Sample("q", "?", (), None), "12").fault.startswith("it has no answer")

@@ -45,4 +45,4 @@ def test_letter_reads_a_capital_letter_and_no_words(text: str, options: dict[str
 def test_a_gold_that_is_no_option_is_refused_by_both() -> None:
     wrong = Sample("q", "?", ("A horn", "A bell"), "A drum")
     for scorer in (option_text, option_letter_given):
-        assert scorer(wrong, "A").fault.startswith("its answer 'A drum' is none of its options")
+        assert scorer(wrong, "A").fault.startswith("its answer 'A drum' is not one of its options")
