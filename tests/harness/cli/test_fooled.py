@@ -141,7 +141,7 @@ def test_verdicts_that_are_edited_with_their_checksums() -> None:
     assert edited > 10
     line = gated().refusal(3)
     assert f"stored verdicts differ from those of the current code ({edited} of b on mmar)" in line
-    assert "`dtbench score b --write` mends them" in line
+    assert "`dtbench score b --write` updates them" in line
     assert call("score", "b", "--write").code == 0
     assert gated().code == 0
 

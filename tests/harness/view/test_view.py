@@ -58,7 +58,7 @@ def test_a_damaged_run_is_listed_with_its_reason_and_hides_no_other(server: View
     assert (task["task"], task["done"], task["expected"], rows["first"]["status"]) == ("mmar", RUNS, RUNS, "done")
     reply = server.ask("/report?run=broken")
     assert (reply.status, reply.body.decode().count("\n")) == (409, 1)
-    assert b"no JSON" in reply.body
+    assert b"not JSON" in reply.body
 
 
 def test_the_report_of_a_chosen_set_is_that_of_dtbench_report(server: Viewed, folder: Path, tmp_path: Path) -> None:
