@@ -295,7 +295,7 @@ def test_rubrics_without_a_judge_are_one_clear_error(runs: tuple[Path, Path]) ->
         (("--by", "catgory"), "--by catgory: mmar has no such heading. Did you mean category or sub-category?"),
         (("--score", "both"), "--score both: unknown."),
         (("--md", "--csv"), "only one of these is allowed"),
-        (("--out", "table.docx"), "--out table.docx: the format is told by the ending"),
+        (("--out", "table.docx"), "--out table.docx: the extension sets the format"),
         (("--label", "a", "--label", "b"), "--label b: there is no run for it; 1 runs are named."),
         (("--with", "Gemini 9"), "--with Gemini 9: no published report of it on mmar. Did you mean Gemini"),
         (("--published", "--score", "strict"), "published scores are official ones"),

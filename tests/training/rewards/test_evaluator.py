@@ -194,7 +194,7 @@ def test_above_the_recipes_share_of_failures_the_stage_stops_and_says_how_it_goe
         rewarded(settings(chat), "evaluator", texts=texts)
     assert "4 of 100 answers had no verdict of the evaluator, more than the 2.0%" in str(stopped.value)
     assert "the endpoint answered 400" in str(stopped.value)
-    assert "goes on from the last checkpoint" in str(stopped.value)
+    assert "continues from the last checkpoint" in str(stopped.value)
 
 
 def test_an_endpoint_that_is_not_there_stops_it_at_once() -> None:
