@@ -69,7 +69,9 @@ def board_command(  # noqa: PLR0913 - its parameters are options
     if as_markdown + as_html + as_csv + as_json > 1:
         raise UserError("--md, --html, --csv, --json: only one of these is allowed.")
     if runs is not None and not runs.is_dir():
-        raise UserError(f"--runs {runs}: there is no such folder.")
+        raise UserError(
+            f"--runs {runs}: {'this is a file' if runs.exists() else 'there is no such folder'}; name a folder."
+        )
     where = None if published else runs or (HERE if HERE.is_dir() else None)
     boards = [make_board(name, where) for name in ([task] if task else published_tasks())]
     for note in dict.fromkeys(note for one in boards for note in one.notes):

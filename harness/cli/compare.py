@@ -20,6 +20,7 @@ from dtbench.harness.compare.several import compare_runs
 from dtbench.harness.compare.words import comparison_in_words
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.options import OUTPUT, TESTS, Argument, AsJson, Jobs, Option, check_options
+from dtbench.harness.core.typed_settings import at_least
 from dtbench.harness.store.comparison_types import (
     Comparison,
     ComparisonAmongSeveral,
@@ -39,7 +40,9 @@ Runs = Annotated[
 class CompareView:
     """What is shown of a comparison beside the difference."""
 
-    flips: Annotated[int, Option("--flips", "N", "How many of the changed questions to list.", panel=OUTPUT)] = 10
+    flips: Annotated[
+        int, Option("--flips", "N", "How many of the changed questions to list.", panel=OUTPUT), at_least(0)
+    ] = 10
     power: Annotated[
         bool, Option("--power", None, "Show the smallest difference that this many questions can detect.", panel=TESTS)
     ] = False
@@ -74,6 +77,8 @@ def compare_command(
     if len(runs) < 2:
         found = f"{len(runs)} run" + "s" * (len(runs) != 1)
         raise UserError(f"compare: two or more run folders are expected, the baseline first; found {found}.")
+    if twice := [run for number, run in enumerate(runs) if run.resolve() in [one.resolve() for one in runs[:number]]]:
+        raise UserError(f"compare: {twice[0]} is named twice; name each run once.")
     baseline, *others = [StoredRun.open(path) for path in runs]
     comparisons = compare_runs(baseline, others, task, score)
     if view.acoustics:

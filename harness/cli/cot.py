@@ -7,6 +7,7 @@ import json
 import typer
 
 from dtbench.harness.cli.next_steps import NextStep, print_next
+from dtbench.harness.cli.terminal import print_note
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import AsJson
@@ -34,7 +35,9 @@ def cot_command(options: CotOptions, as_json: AsJson = False) -> None:
     for step, tokens in report["tokens"].items():
         typer.echo(f"{step:<9} {', '.join(f'{count:,} {name}' for name, count in tokens.items())}")
     typer.echo(one_line(f"rows {report['rows']} ({report['status']})"))
-    if not result.exit_code:
+    if not report["written"] and not report["missing"]:
+        print_note("no row was written: rejects.jsonl says of each why")
+    elif not result.exit_code:
         mined = options.out.with_name(f"{options.out.name}-mined")
         print_next(
             NextStep(["mine", report["rows"], "--model", "CKPT", "--out", mined], "keep what is worth training on")

@@ -52,6 +52,10 @@ _CONVERTED = (
 """The data sets that convert knows; a test compares them with the converters, which cost time to load."""
 
 
+_FILE_SUFFIXES = (".csv", ".tsv", ".parquet", ".arrow", ".txt", ".zip")
+"""A --to that ends so was meant as a file, which `data load` does not write."""
+
+
 class Pulled(NamedTuple):
     """The data of one benchmark, as it was fetched or generated."""
 
@@ -251,6 +255,9 @@ def load(
         raise UserError("TASK: name a benchmark, such as mini, or your own with --task-file.")
     if to is None:
         raise UserError("--to is missing: name the folder to write, such as --to mini-dataset.")
+    if to.suffix in _FILE_SUFFIXES:
+        what = "a data set is a folder; training rows are also a file that ends in .jsonl"
+        raise UserError(f"--to {to}: {what}.")
     rows = Path(source or "")
     if split_task(str(source)) is not None or rows.suffix in ROWS_SUFFIXES or is_dataset_folder(rows):
         count = copy_rows(str(source), to, limit, data_dir)

@@ -43,14 +43,17 @@ def extract_command(
 
 def _lines(source: Path | None) -> Iterator[tuple[str, str]]:
     """Yield each line that is not blank, and its place, as soon as it is there."""
-    name, offset = str(source) if source else "stdin", 0
+    name, offset, found = str(source) if source else "stdin", 0, False
     try:
         with source.open("rb") if source else _stdin() as file:
             for number, data in enumerate(file, start=1):
                 line = data.decode("utf-8-sig" if number == 1 else "utf-8")
                 offset += len(data)
                 if line.strip():
+                    found = True
                     yield f"{name}: line {number}", line
+        if not found:
+            raise UserError(f"{name}: no line is in it; {EXPECTED} are expected.")
     except OSError as error:
         raise UserError(f"{name}: cannot be read ({error.strerror}); {EXPECTED} are expected.") from None
     except UnicodeDecodeError as error:

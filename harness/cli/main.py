@@ -17,6 +17,7 @@ import typer
 import dtbench
 from dtbench.harness.cli.help_pages import ALIASES, HelpCommand, HelpGroup
 from dtbench.harness.cli.terminal import print_error, print_note
+from dtbench.harness.core.environment import misspelt_variables
 from dtbench.harness.core.errors import DtbenchError
 
 
@@ -83,6 +84,8 @@ def main() -> None:
     if isinstance(stdout, io.TextIOWrapper):
         stdout.reconfigure(errors="backslashreplace")  # data may hold what no encoding can write
     try:
+        for note in misspelt_variables(os.environ):
+            print_note(note)
         code = _run(_as_options(_verbose_first(sys.argv[1:])))
         if stdout is not None:
             stdout.flush()

@@ -10,6 +10,7 @@ import typer
 
 from dtbench.harness.cli.next_steps import NextStep, print_next
 from dtbench.harness.cli.tables import print_rows
+from dtbench.harness.cli.terminal import print_note
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import AsJson
@@ -37,7 +38,9 @@ def mine_command(options: MiningOptions, as_json: AsJson = False) -> None:
         if is_done:
             _print(report)
         typer.echo(one_line(_summary_line(report)))
-    if is_done:
+    if is_done and not report["rows_kept"]:
+        print_note("no row was kept: another --band, more --samples or another model keeps some")
+    elif is_done:
         trained = options.out.with_name(f"{options.out.name}-trained")
         step = NextStep(["train", "RECIPE.toml", "--out", trained], f"with {report['rows']} in the data of a stage")
         print_next(step, quiet=as_json)

@@ -10,8 +10,8 @@ import typer
 
 from dtbench.harness.cli.terminal import print_line
 from dtbench.harness.cli.typer_options import with_options
-from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.options import OUTPUT, AsJson, Option
+from dtbench.harness.core.output_paths import refuse_no_file, suffix_of
 from dtbench.harness.plot.request import FORMATS, PlotOptions
 from dtbench.harness.store.table_types import WrittenPicture
 
@@ -28,12 +28,8 @@ def plot_command(options: PlotOptions, out: Out = None, as_json: AsJson = False)
     The same runs give a byte-identical file. Needs matplotlib (the extra `analysis`).
     """
     out = out or Path(f"{options.kind}.svg")
-    ending = out.suffix.lower().removeprefix(".")
-    if ending not in FORMATS:
-        allowed = ", ".join(f".{one}" for one in FORMATS)
-        raise UserError(f"--out {out}: the extension sets the format, and {ending or 'none'} is not one of {allowed}.")
-    if not out.parent.is_dir():
-        raise UserError(f"--out {out}: the folder {out.parent} does not exist; create it, or name another.")
+    ending = suffix_of("--out", out, FORMATS)
+    refuse_no_file("--out", out)
 
     from dtbench.harness.plot.look import picture_bytes
     from dtbench.harness.plot.picture import draw_picture

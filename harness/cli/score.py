@@ -129,6 +129,8 @@ def _score_file(options: ScoreOptions) -> PredictionScores:
     from dtbench.harness.score.prediction_file import read_predictions
     from dtbench.harness.score.prediction_scores import score_predictions, script_version
 
+    if options.task is None and options.task_file is None and options.predictions is None:
+        raise UserError("score: name a run's folder, or --task TASK --predictions FILE.")
     task = named_task(options.task, options.task_file)
     version = script_version(task, options.scorer)
     file, metadata = options.predictions, options.metadata
@@ -159,6 +161,9 @@ def _score_run(folder: Path, options: ScoreOptions, *, as_json: bool) -> None:
             raise UserError(
                 f"{flag} {value}: this option is for prediction files, and a run has its own answers; give one of them."
             )
+    if folder.is_file() and not (folder.parent / "run.json").exists():
+        given = f"--task TASK --predictions {folder}"
+        raise UserError(f"{folder}: not a run folder: this is a file. Predictions are scored by {given}.")
     _refuse_overwriting(options.rows, *folder.glob("*"))
     wanted = RescoreOptions(
         only=options.task,

@@ -14,6 +14,7 @@ from dtbench.harness.cli.terminal import print_line, print_note
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.options import OUTPUT, AsJson, Option
+from dtbench.harness.core.output_paths import refuse_no_file, suffix_of
 from dtbench.harness.table.request import FORMATS, TableOptions
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def table_command(  # noqa: PLR0913 - its parameters are options
 
     chosen = {"md": as_markdown, "tex": as_latex, "csv": as_csv, "html": as_html, "json": as_json}
     wanted = _format([name for name, given in chosen.items() if given], out)
+    refuse_no_file("--out", out)
     table = table_of([StoredRun.open(path) for path in options.runs], options)
     if wanted is None:
         _print(table)
@@ -82,11 +84,7 @@ def _format(chosen: Sequence[str], out: Path | None) -> str | None:
         raise UserError("--md, --latex, --csv, --html, --json: only one of these is allowed.")
     if chosen or out is None:
         return chosen[0] if chosen else None
-    ending = out.suffix.lower().removeprefix(".")
-    if ending not in {*FORMATS, "json"}:
-        allowed = ", ".join(f".{one}" for one in (*FORMATS, "json"))
-        raise UserError(f"--out {out}: the extension sets the format, and {ending or 'none'} is not one of {allowed}.")
-    return ending
+    return suffix_of("--out", out, (*FORMATS, "json"))
 
 
 def _written(table: PaperTable, wanted: str) -> str:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 from dtbench.harness.cli.own_figures import own_lines
 from dtbench.harness.cli.paper_lines import paper_lines
 from dtbench.harness.cli.terminal import print_line
-from dtbench.harness.core.errors import MachineryError, one_line
+from dtbench.harness.core.errors import MachineryError, UserError, one_line
+from dtbench.harness.core.output_paths import refuse_no_file
 from dtbench.harness.stats.intervals import has_partial_marks
 
 if TYPE_CHECKING:
@@ -39,9 +40,10 @@ BAR = 25
 @contextlib.contextmanager
 def output_file(flag: str, path: Path) -> Iterator[TextIO]:
     """Open the file that an option names: it is there in the end, whole, or as it was before an error."""
-    from dtbench.harness.store.atomic import writing_whole  # which scoring without a file can do without
+    from dtbench.harness.store.atomic import WRONG_PLACE, writing_whole  # which scoring without a file can do without
 
-    is_special = path.exists() and not path.is_file()  # a pipe, or a folder, which says so when it is opened
+    refuse_no_file(flag, path)
+    is_special = path.exists() and not path.is_file()  # a pipe or a device
     target = path.resolve()
     try:
         with target.open("wb") if is_special else writing_whole(target) as raw:
@@ -51,9 +53,8 @@ def output_file(flag: str, path: Path) -> Iterator[TextIO]:
             finally:
                 file.detach()
     except OSError as error:
-        raise MachineryError(
-            f"{flag} {path}: cannot be written ({error.strerror}); name a file in an existing folder."
-        ) from None
+        kind = UserError if error.errno in WRONG_PLACE else MachineryError
+        raise kind(f"{flag} {path}: cannot be written ({error.strerror}); name a file in an existing folder.") from None
 
 
 def print_summary(summary: TaskSummary, *, groups: bool = False) -> None:

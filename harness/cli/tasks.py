@@ -48,7 +48,7 @@ def tasks_command(
     """List benchmarks and what is known about each."""
     if lm_eval:
         files = [FOLDER] if name is None else task_files([one.strip() for one in name.split(",")])
-        typer.echo(",".join(map(str, files)))
+        typer.echo(json.dumps([str(file) for file in files]) if as_json else ",".join(map(str, files)))
         return
     everything = name is None and task_file is None
     tasks, broken = _usable_tasks() if everything else (_named_tasks(name, task_file), {})

@@ -23,6 +23,7 @@ from dtbench.training.stages.outcome import stage_gains
 from dtbench.training.stages.plan import needs, planned_commands
 from dtbench.training.stages.roles import find_role, follow
 from dtbench.training.stages.stages import train
+from dtbench.training.stages.state import refuse_other_folder
 
 if TYPE_CHECKING:
     from dtbench.training.engines.contract import EngineCommand, Metrics
@@ -57,6 +58,7 @@ def train_command(options: TrainOptions, dry_run: DryRun = False, as_json: AsJso
     The same command resumes; within a stage, from its last complete checkpoint.
     """
     if dry_run:
+        refuse_other_folder(options.out, options.load())
         for line in estimate_lines(options.load()):
             typer.echo(f"# {line}\n")
         for where, command in planned_commands(options):

@@ -14,6 +14,7 @@ import typer
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.options import REQUIRED, Argument, Option
+from dtbench.harness.core.typed_settings import check_option
 
 
 class _Parameter(NamedTuple):
@@ -24,6 +25,8 @@ class _Parameter(NamedTuple):
     """inspect.Parameter.empty where there is none."""
     owner: str | None
     """The request whose field it sets; None for a parameter of the command's function itself."""
+    hint: Any
+    """Its type with the marks beside it, such as the range that it may have."""
 
     def signature(self) -> inspect.Parameter:
         """Return the parameter as typer reads it."""
@@ -43,7 +46,8 @@ class _Parameter(NamedTuple):
         option = self.option
         complete = _completer(option)
         if isinstance(option, Argument):
-            return typer.Argument(metavar=option.metavar, help=option.help, autocompletion=complete)
+            path = self._path_parser(option.metavar)
+            return typer.Argument(metavar=option.metavar, help=option.help, autocompletion=complete, parser=path)
         return typer.Option(
             option.flag,
             metavar=option.metavar,
@@ -51,7 +55,13 @@ class _Parameter(NamedTuple):
             rich_help_panel=option.panel,
             autocompletion=complete,
             show_default=self._shown_default() or False,
+            parser=self._path_parser(option.flag),
         )
+
+    def _path_parser(self, name: str) -> Callable[[str | Path], Path] | None:
+        """Return what reads the texts of a path; None for other values."""
+        is_path = self.option.parse is None and Path in (self.kind, *get_args(self.kind))
+        return functools.partial(_path_named, name) if is_path else None
 
     def _shown_default(self) -> str | None:
         """Return the default as help shows it; None for that of a switch, and where there is none."""
@@ -71,7 +81,17 @@ class _Parameter(NamedTuple):
             return None
         if self.option.is_run:
             return [_named_run(path) for path in given] if isinstance(given, list) else _named_run(given)
-        return given if self.option.parse is None else self.option.parse(given)
+        value = given if self.option.parse is None else self.option.parse(given)
+        if self.owner is None and isinstance(self.option, Option):  # a request checks its own
+            check_option(self.hint, value, self.option.flag)
+        return value
+
+
+def _path_named(name: str, text: str | Path) -> Path:
+    """Return the path of a text; a UserError where it is empty, which would mean the folder that we are in."""
+    if text == "":
+        raise UserError(f"{name}: it is empty, and a path is expected; is a variable of your shell not set?")
+    return Path(text)
 
 
 def _named_run(path: Path) -> Path:
@@ -150,7 +170,7 @@ def _parameters(function: Callable[..., None], hints: dict[str, Any]) -> Iterato
     for name, parameter in inspect.signature(function).parameters.items():
         if not is_dataclass(hints[name]):
             kind, option, *_ = get_args(hints[name])
-            yield _Parameter(name, kind, option, parameter.default, None)
+            yield _Parameter(name, kind, option, parameter.default, None, hints[name])
             continue
         field_hints = get_type_hints(hints[name], include_extras=True)
         for field in fields(hints[name]):
@@ -158,4 +178,4 @@ def _parameters(function: Callable[..., None], hints: dict[str, Any]) -> Iterato
                 kind, option, *_ = get_args(hint)
                 default = None if field.default_factory is not MISSING else field.default
                 default = inspect.Parameter.empty if default is MISSING else default
-                yield _Parameter(field.name, kind, option, default, name)
+                yield _Parameter(field.name, kind, option, default, name, hint)

@@ -17,6 +17,7 @@ from typing import Annotated, NamedTuple
 from dtbench.harness.compare.paired import ScoreName
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.options import OUTPUT, Argument, Option, Seed, check_options
+from dtbench.harness.core.output_paths import refuse_no_file
 from dtbench.harness.core.typed_settings import at_least
 from dtbench.harness.score.outcomes import Answer, Outcomes
 from dtbench.harness.stats.subsets import (
@@ -77,6 +78,9 @@ class SubsetRequest:
             raise UserError("--size is missing: say how many, such as --size 100.")
         if len(self.runs) < FEWEST_RUNS:
             raise UserError(f"{_FEW}; {len(self.runs)} given.")
+        if twice := [run for number, run in enumerate(self.runs) if run in self.runs[:number]]:
+            raise UserError(f"subset: {twice[0]} is named twice; name each run once.")
+        refuse_no_file("--out", self.out, such_as="ids.txt")
         if self.score not in {"official", "strict"}:
             raise UserError(f"--score {self.score}: unknown. official and strict are known.")
 

@@ -127,6 +127,15 @@ def short_repr(value: object) -> str:
     return text if len(text) <= 100 else f"{text[:97]}..."
 
 
+def why_unreadable(error: OSError) -> str:
+    """Say why the file that an option names cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    if isinstance(error, IsADirectoryError):
+        return "this is a folder; name a file"
+    return f"cannot be read ({error.strerror})"
+
+
 def one_line(text: str) -> str:
     """Write text in one line, without the signs that a terminal takes for commands."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.splitlines()))

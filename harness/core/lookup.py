@@ -15,13 +15,21 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 _OTHERS = {
-    "task": " A task of lm-eval is named as lm_eval:NAME.",
+    "task": " A file of your own ends in .toml. A task of lm-eval is named as lm_eval:NAME.",
     "model": " A checkpoint is named by its folder or as org/name. An endpoint is named by its URL, such as "
     "http://127.0.0.1:8000/v1.",
     "scorer": " A function of your own is named as package.module:function.",
     "reward": " A function of your own is named as package.module:function.",
 }
 """Other ways to name an object of a kind."""
+
+_LISTED = {
+    "task": "`dtbench tasks` lists all.",
+    "model": "`dtbench models` lists all families; random, first, majority and echo-gold need no weights.",
+}
+"""Where the names of a kind are listed that has too many for a message."""
+_MOST_NAMES = 30
+"""So many stand in a message where none of them is near."""
 
 
 class NameTable(NamedTuple):
@@ -66,7 +74,11 @@ def _target_of_installed(table: NameTable, name: str) -> str:
     noun = table.noun
     targets = sorted({point.value for point in _installed(table) if point.name == name})
     if not targets:
-        raise UserError(f"unknown {noun} {name!r}. {did_you_mean(name, list_names(table))}{_OTHERS.get(noun, '')}")
+        names = list_names(table)
+        near, _, known = did_you_mean(name, names).partition("Known: ")
+        too_many = noun in _LISTED and (near or len(names) > _MOST_NAMES)  # they would hide those that are meant
+        listed = _LISTED[noun] if too_many else f"Known: {known}"
+        raise UserError(f"unknown {noun} {name!r}. {near}{listed}{_OTHERS.get(noun, '')}")
     if len(targets) > 1:
         raise UserError(f"several packages have a {noun} {name!r}: name one of {' or '.join(targets)} instead.")
     return targets[0]

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, get_args, get_type_hints
 
+from dtbench.harness.core.conditions import IS_FILE, IS_SEED
 from dtbench.harness.core.errors import UserError, did_you_mean
-from dtbench.harness.core.option_orders import MOST_ORDERS
-from dtbench.harness.core.typed_settings import Condition, above, at_least, at_most, between, check_option
+from dtbench.harness.core.typed_settings import above, at_least, at_most, between, check_option
 from dtbench.harness.extract.chain_tags import ChainTags
 
 ASK, ANSWERS, RUNS, TESTS, OUTPUT = PANELS = (
@@ -82,6 +82,7 @@ def parse_pairs(options: Sequence[str]) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for option in options:
         key, equals, value = option.partition("=")
+        key = key.rstrip()
         if not equals or not key:
             raise UserError(f"-M {option}: key=value is expected, such as -M temperature=0.7.")
         if key in pairs:
@@ -95,7 +96,7 @@ def parse_names(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     twice = [name for name in names if names.count(name) > 1]
     if not names or twice:
-        raise UserError(f"--tasks {text}: {f'{twice[0]} is named twice' if twice else 'no task is named'}.")
+        raise UserError(f"--tasks {text or repr('')}: {f'{twice[0]} is named twice' if twice else 'no task is named'}.")
     return names
 
 
@@ -113,30 +114,6 @@ def parse_budgets(text: str) -> list[int]:
 def parse_permutation(text: str) -> int | str:
     """Return the number of places by which options are rotated, or which orders are asked."""
     return int(text) if re.fullmatch(r"[+-]?\d{1,9}", text.strip()) else text.strip().lower()
-
-
-class _PermutationCondition(Condition):
-    """Says what an order of the options is called."""
-
-    def complaint(self, value: object) -> str:
-        """Return the end of a message about a value that is no order."""
-        if isinstance(value, int):
-            return "at least 0 is expected."
-        return f"a number of places, cyclic, all, or all:2 to all:{MOST_ORDERS} for one of all orders is expected."
-
-
-def order_number(permute: int | str) -> int | None:
-    """Return the number in `all:K`, from 1; None for what is no such text."""
-    found = re.fullmatch(r"all:(\d{1,2})", permute) if isinstance(permute, str) else None
-    return int(found[1]) if found is not None and 1 <= int(found[1]) <= MOST_ORDERS else None
-
-
-IS_PERMUTATION = _PermutationCondition(
-    lambda value: (
-        value >= 0 if isinstance(value, int) else value in {"all", "cyclic"} or order_number(value) is not None
-    ),
-    "an order of the options",
-)
 
 
 def parse_evidence(text: str) -> str:
@@ -208,6 +185,7 @@ TaskName = Annotated[
 TaskFile = Annotated[
     Path | None,
     Option("--task-file", "FILE", "Task file (TOML) or Python file that defines your own benchmark.", values="files"),
+    IS_FILE,
 ]
 DataDir = Annotated[
     Path | None,
@@ -287,6 +265,7 @@ Seed = Annotated[
         "Random seed, for sampling and all other random draws.",
         panel=ANSWERS,
     ),
+    IS_SEED,
 ]
 PromptFile = Annotated[
     str | Path | None,

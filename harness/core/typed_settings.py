@@ -272,8 +272,9 @@ class _Place(NamedTuple):
             return UserError(f"{self.setting} = {self.text.shown}: {complaint}")
         if self.text is not None:
             return UserError(f"{self.setting}={self.text}: {complaint}")
-        if self.setting.startswith("--"):
-            return UserError(f"{self.setting} {value}: {complaint}")
+        if self.setting.startswith("--") or len(self.setting) == len("-j"):
+            shown = f"{value:g}" if isinstance(value, float) else value
+            return UserError(f"{self.setting} {shown}: {complaint}")
         return UserError(f"{self.setting} = {json.dumps(value, default=str, ensure_ascii=False)}: {complaint}")
 
 

@@ -13,7 +13,7 @@ from io import BytesIO, StringIO
 from typing import Any
 
 from dtbench.harness.core.dataset import Dataset
-from dtbench.harness.core.errors import DtbenchError, UserError, one_line
+from dtbench.harness.core.errors import DtbenchError, UserError, one_line, why_unreadable
 from dtbench.harness.core.scorer import Scorer
 from dtbench.harness.export.submission_formats import INSIDE, TABLED, ExportOptions, SubmissionFormat
 from dtbench.harness.score.official import MISSING
@@ -53,7 +53,7 @@ def check_file(options: ExportOptions) -> FileCheck:
             raise UserError(f"--check {file}: {what}.")
         content = file.read_bytes()
     except OSError as error:
-        raise UserError(f"--check {file}: cannot be read ({error.strerror}).") from None
+        raise UserError(f"--check {file}: {why_unreadable(error)}.") from None
     try:
         data = task.load(options.data_dir)
     except DtbenchError:

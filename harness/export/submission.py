@@ -13,6 +13,7 @@ from typing import Any
 import dtbench
 from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DataError, UserError
+from dtbench.harness.core.output_paths import refuse_no_file
 from dtbench.harness.export.check_submission import check_submission
 from dtbench.harness.export.submission_formats import ExportOptions
 from dtbench.harness.run.challenge import statement
@@ -58,8 +59,7 @@ def write_submission(options: ExportOptions) -> ExportedFile:
         raise DataError(f"{run.path} cannot be exported as {options.format_name}: {'; '.join(checked.problems)}.")
     file = options.out or run.path / "export" / options.format.file
     manifest = file.with_name(f"{file.name}.manifest.json")
-    if file.is_dir():
-        raise UserError(f"--out {file}: this is a folder; name a file.")
+    refuse_no_file("--out", file, make_parents=True)
     if file.exists() and not manifest.exists():
         raise UserError(
             f"--out {file}: this file was not written by an export and is not overwritten; name another file."

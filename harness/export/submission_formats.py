@@ -14,7 +14,16 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple
 
 from dtbench.harness.core.errors import UserError, did_you_mean
-from dtbench.harness.core.options import OUTPUT, Argument, DataOfRun, Option, SampleNumber, TaskFile, TaskName
+from dtbench.harness.core.options import (
+    OUTPUT,
+    Argument,
+    DataOfRun,
+    Option,
+    SampleNumber,
+    TaskFile,
+    TaskName,
+    check_options,
+)
 from dtbench.harness.core.schema import clip_name
 from dtbench.harness.export.run_formats import PUBLISHED, PUSHED, RUN_FORMATS
 from dtbench.harness.score.stored_run import SubmittedAnswer
@@ -272,7 +281,8 @@ class ExportOptions:
     ] = None
 
     def __post_init__(self) -> None:
-        """Refuse options that cannot be combined."""
+        """Refuse values that are not allowed, and options that cannot be combined."""
+        check_options(self)
         for flag, value, formats in (
             ("--push", self.push, tuple(PUSHED)),
             ("--direct", self.direct, ("hub-eval",)),

@@ -33,7 +33,7 @@ from dtbench.harness.run.session import close_models
 from dtbench.harness.run.signals import Interrupts, no_signals, sigterm_as_interrupt, stop_on_signals
 from dtbench.harness.run.worker_pool import CircuitBreaker, Progress, Stop, WorkerPool
 from dtbench.harness.score.answer_record import error_fields, response_fields
-from dtbench.harness.score.stored_run import StoredTask
+from dtbench.harness.score.stored_run import StoredTask, sample_error
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.faithful_summaries import FOLDER, SUMMARY
 from dtbench.harness.store.faithful_types import FaithfulRecord, FaithfulSummary
@@ -113,7 +113,7 @@ def _changed(options: FaithfulOptions) -> _Changed:
     data = find_questions(stored, options)
     stored = replace(stored, data=data)
     if not 0 <= options.sample < stored.repeats:
-        raise UserError(f"--sample {options.sample}: the run has {stored.repeats} answers to a question, from 0.")
+        raise sample_error(options.sample, stored.repeats)
     changed = make_interventions(stored, data, repeat=options.sample, limit=options.limit, only=options.only)
     return _Changed(run, stored, data, changed)
 

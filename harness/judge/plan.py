@@ -20,7 +20,7 @@ from dtbench.harness.core.typed_settings import at_least
 from dtbench.harness.judge.scorer import CaseT, JudgeScorer
 from dtbench.harness.judge.wording import Wording, read_wording
 from dtbench.harness.store.jsonl import Key
-from dtbench.models.endpoint.address import complete_url
+from dtbench.models.endpoint.address import complete_url, refuse_wrong_urls
 
 CHARACTERS_A_TOKEN = 4
 
@@ -135,7 +135,9 @@ class JudgeOptions:
         opts.check_options(self)
         url = complete_url(self.base_url)
         if "://" not in url:
-            raise UserError(f"--base-url {self.base_url}: a URL is expected, such as http://localhost:8000/v1.")
+            shown = self.base_url.rpartition("@")[2] or "''"
+            raise UserError(f"--base-url {shown}: a URL is expected, such as http://localhost:8000/v1.")
+        refuse_wrong_urls(url, "--base-url")
         object.__setattr__(self, "base_url", url)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.errors import UserError, why_unreadable
 from dtbench.harness.score.criteria import Rubric
 
 DIVIDER = re.compile(r"^---[ \t]*$", re.MULTILINE)
@@ -97,7 +97,7 @@ def read_wording(file: str) -> Wording:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise UserError(f"--judge-prompt {path}: cannot be read ({error.strerror}).") from None
+        raise UserError(f"--judge-prompt {path}: {why_unreadable(error)}.") from None
     except UnicodeDecodeError as error:
         raise UserError(f"--judge-prompt {path}: not UTF-8 text (byte {error.start}).") from None
     before, *after = DIVIDER.split(text, maxsplit=1)

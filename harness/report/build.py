@@ -11,6 +11,7 @@ from typing import Annotated, Any, NamedTuple
 import dtbench
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.options import OUTPUT, Argument, DataOfRun, Jobs, Option, TaskFile, check_options
+from dtbench.harness.core.output_paths import refuse_no_file
 from dtbench.harness.report.by_sound import SoundRequest, adjust_trends
 from dtbench.harness.report.clips import (
     CLIPS_SIZE,
@@ -218,10 +219,7 @@ def _shared(runs: Sequence[StoredRun]) -> tuple[list[str], list[str]]:
 
 def _out(options: ReportOptions) -> Path:
     out = options.out or options.run / "report.html"
-    if out.is_dir():
-        raise UserError(f"--out {out}: this is a folder; name a file, such as {out / 'report.html'}.")
-    if not out.parent.is_dir():
-        raise UserError(f"--out {out}: the folder {out.parent} does not exist; create it, or name another.")
+    refuse_no_file("--out", out, such_as="report.html")
     if out.exists() and not _is_report(out):
         raise UserError(f"--out {out}: this file is not a report and is not overwritten; name another file.")
     return out

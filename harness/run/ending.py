@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -112,7 +112,7 @@ def _result(folder: RunFolder, summaries: Sequence[TaskSummary], max_failed: flo
     ]
     if any(summary["missing"] for summary in summaries):
         return RunResult(folder.path, "interrupted", summaries, INTERRUPTED, beyond)
-    if over := _over_budget(summaries, max_failed):
+    if over := list(_over_budget(folder, summaries, max_failed)):
         return RunResult(folder.path, "failed", summaries, FAILED, [*beyond, *over])
     return RunResult(folder.path, "done", summaries, 0, beyond)
 
@@ -140,10 +140,16 @@ def _summary(stored: StoredTask, folder: RunFolder, part: Collection[str] | None
     return with_figures(summary, own_figures(stored.task, stored.known_records()), related)
 
 
-def _over_budget(summaries: Sequence[TaskSummary], budget: float) -> list[str]:
-    return [
-        f"{one['task']}: {one['failed']} of {one['n']} answers failed, more than the {budget:.2%} of --max-failed: "
-        f"run the same command again to retry them."
-        for one in summaries
-        if one["failed"] > budget * one["n"]
-    ]
+def _over_budget(folder: RunFolder, summaries: Sequence[TaskSummary], budget: float) -> Iterator[str]:
+    for one in summaries:
+        if one["failed"] <= budget * one["n"]:
+            continue
+        first, again = "", "run the same command again to retry them"
+        for record in folder.records(one["task"]):
+            if "error" in record:
+                first = f" (first: {record['id']}: {record['error']['message'].rstrip('.')})"
+                if record["error"]["kind"] == "audio":
+                    again = f"`dtbench data verify {one['task']}` lists such clips; once they are fixed, {again}"
+                break
+        what = f"{one['task']}: {one['failed']} of {one['n']} answers failed{first}"
+        yield f"{what}, more than the {budget:.2%} of --max-failed: {again}."

@@ -67,13 +67,13 @@ def planned_words(request: RunRequest) -> PlannedWords | None:
     return PlannedWords(request.paraphrase, number, file.sha256, file.numbered(number), file)
 
 
-def refuse_unknown_questions(words: PlannedWords, ids: Sequence[Collection[str]], sources: Sequence[str]) -> None:
-    """Raise a UserError for paraphrases of questions that are in no data set."""
+def refuse_unknown_questions(words: PlannedWords, ids: Sequence[Collection[str]], tasks: Sequence[str]) -> None:
+    """Raise a UserError for paraphrases of questions that no benchmark has."""
     every = words.by_id if words.file is None else words.file.by_id
     unknown = [id_ for id_ in every if not any(id_ in one for one in ids)]
     if unknown:
         raise UserError(
-            f"--paraphrase {words.path}: {len(unknown)} of its {len(every)} ids are not in {' or '.join(sources)} "
+            f"--paraphrase {words.path}: {len(unknown)} of its {len(every)} ids are not in {' or '.join(tasks)} "
             f"(first: {_first(unknown)}): take them out, or name their task."
         )
 

@@ -51,12 +51,14 @@ def read_prompt(prompt: str | Path, needed: Collection[str] = PROMPT_PARTS) -> P
     if _NAME.fullmatch(str(prompt)) and not Path(prompt).exists():
         known = did_you_mean(str(prompt), authors_prompts())
         raise UserError(f"--prompt {prompt}: there is no such file, and no prompt of this name. {known}")
+    if not is_prompt(prompt) and "{" in str(prompt):
+        raise UserError(f"--prompt {prompt}: there is no such file; write the prompt into one, and name that.")
     template = str(prompt).strip() if is_prompt(prompt) else read_text("--prompt", Path(prompt)).strip()
     marks = {mark["what"] for mark in PROMPT_MARKS.finditer(template)}
     missing = [f"{{{mark}}}" for mark in PROMPT_PARTS if mark in needed and mark not in marks]
     if missing:
         shown = "" if is_prompt(prompt) else f" {prompt}"
-        raise UserError(f"--prompt{shown}: {' and '.join(missing)} is missing; write it where it shall stand.")
+        raise UserError(f"--prompt{shown}: {' and '.join(missing)} must stand in it, each in its place.")
     return PromptWords(template)
 
 
@@ -73,6 +75,8 @@ def read_system(system: str) -> str:
     path = system_file(system)
     if path is not None:
         return read_text("--system", path).strip()
+    if system and "\n" not in system and len(system) <= _LONGEST_PATH and Path(system).expanduser().is_dir():
+        raise UserError(f"--system {system}: this is a folder; a text or a file is expected.")
     if _PATH.fullmatch(system):
         raise UserError(f"--system {system}: there is no such file; a text is given in quotes, such as 'Listen well.'.")
     return system.strip()

@@ -11,6 +11,7 @@ from typing import Annotated
 from dtbench.harness.audio.modes import AUDIO_EXAMPLES, AUDIO_MODES, IS_AUDIO_MODE, parse_audio_mode
 from dtbench.harness.audio.prepare import LONG_CLIP_RULES
 from dtbench.harness.core import options as opts
+from dtbench.harness.core.conditions import IS_PERMUTATION, order_number
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.model import Model
 from dtbench.harness.core.options import Argument, Option
@@ -135,7 +136,7 @@ class RunRequest:
             shown="0",
             values=("cyclic", "all"),
         ),
-        opts.IS_PERMUTATION,
+        IS_PERMUTATION,
     ] = 0
     """`all:K` for one of all orders, from 1 for the data set's own."""
     paraphrase: Annotated[
@@ -228,7 +229,7 @@ class RunRequest:
     @property
     def order(self) -> int:
         """Return which of all orders the options have, from 1 for the data set's own."""
-        return opts.order_number(self.permute) or 1
+        return order_number(self.permute) or 1
 
     @property
     def may_be_several(self) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dtbench.harness.core.dataset import Dataset
-from dtbench.harness.core.errors import UserError
+from dtbench.harness.core.errors import UserError, why_unreadable
 
 
 def read_ids(ids: Path | Sequence[str]) -> Sequence[str]:
@@ -20,20 +20,19 @@ def read_ids(ids: Path | Sequence[str]) -> Sequence[str]:
     return there
 
 
-def refuse_unknown_ids(ids: Sequence[str], data: Sequence[Dataset]) -> None:
-    """Refuse ids that are in no data set, and a data set that has none of them."""
-    known = [set(one.ids) for one in data]
-    sources = " or ".join(one.source for one in data)
+def refuse_unknown_ids(ids: Sequence[str], data: Mapping[str, Dataset]) -> None:
+    """Refuse ids that no benchmark has, and a benchmark that has none of them."""
+    known = [set(one.ids) for one in data.values()]
     unknown = [id_ for id_ in ids if not any(id_ in those for those in known)]
     if unknown:
-        looks = next((repr(id_) for one in data for id_ in one.ids), "nothing")
+        looks = next((repr(id_) for one in data.values() for id_ in one.ids), "nothing")
         raise UserError(
-            f"--ids: {len(unknown)} of {len(ids)} ids are not in {sources} (first: {unknown[0]!r}). "
+            f"--ids: {len(unknown)} of {len(ids)} ids are not in {' or '.join(data)} (first: {unknown[0]!r}). "
             f"Ids look like {looks}."
         )
-    for one, those in zip(data, known, strict=True):
+    for name, those in zip(data, known, strict=True):
         if those.isdisjoint(ids):
-            raise UserError(f"--ids: none of the {len(ids)} ids is in {one.source}: leave its task out of --tasks.")
+            raise UserError(f"--ids: none of the {len(ids)} ids is in {name}: leave it out of --tasks.")
 
 
 def select_samples(data: Dataset, limit: int | None, ids: Sequence[str] | None) -> Dataset:
@@ -51,6 +50,6 @@ def read_text(option: str, path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise UserError(f"{option} {path}: cannot be read ({error.strerror}).") from None
+        raise UserError(f"{option} {path}: {why_unreadable(error)}.") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{option} {path}: not UTF-8 text (byte {error.start}); is it another kind of file?") from None

@@ -286,12 +286,12 @@ def make_plans(request: RunRequest, loaded: LoadedTasks | None = None) -> Sequen
     tasks, data = loaded or load_tasks(request)
     ids = read_ids(request.ids) if request.ids is not None else None
     if ids is not None:
-        refuse_unknown_ids(ids, data)
+        refuse_unknown_ids(ids, {task.name: one for task, one in zip(tasks, data, strict=True)})
     examples = [choose_examples(task, request.data_dir, request.num_fewshot) for task in tasks]
     asked = [without_examples(one, shown) for one, shown in zip(data, examples, strict=True)]
     form = prompt_form(request, _parts_of(data))
     if form.words is not None:
-        refuse_unknown_questions(form.words, [set(one.ids) for one in data], [one.source for one in data])
+        refuse_unknown_questions(form.words, [set(one.ids) for one in data], [task.name for task in tasks])
     chosen = [*(["--ids"] if ids is not None else []), *([f"--limit {request.limit}"] if request.limit else [])]
     plans = [
         TaskPlan(

@@ -354,11 +354,17 @@ class SubmittedAnswer(NamedTuple):
     """The answer as the benchmark's own prediction file has it."""
 
 
+def sample_error(sample: int, repeats: int) -> UserError:
+    """Make the error for --sample where the run has no such answer."""
+    if repeats == 1:
+        return UserError(f"--sample {sample}: the run has one answer per question, number 0; leave --sample out.")
+    return UserError(f"--sample {sample}: the run has {repeats} answers per question; 0 to {repeats - 1} is allowed.")
+
+
 def submitted_answers(stored: StoredTask, data: Dataset, repeat: int) -> list[SubmittedAnswer]:
     """Return one for each question of the data set, asked or not: of several answers the one with this number."""
     if not 0 <= repeat < stored.repeats:
-        has = "one answer" if stored.repeats == 1 else f"{stored.repeats} answers"
-        raise UserError(f"--sample {repeat}: the run has {has} per question; 0 to {stored.repeats - 1} is allowed.")
+        raise sample_error(repeat, stored.repeats)
     texts: dict[str, str | None] = {}
     for record in stored.records():
         if record["sample"] == repeat:

@@ -22,16 +22,19 @@ from dtbench.harness.store.leftovers import (
 
 _TRIES = 3
 
-_WRONG_PLACE = {
+WRONG_PLACE = {
     *(errno.EACCES, errno.EPERM, errno.EROFS),
     *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
 }
+"""Errors of a place that the user named, not of the machine."""
 
 
 def write_failure(path: Path, error: OSError) -> DtbenchError:
     """Make the error for a file that could not be written: the user's, where the place is wrong, else the machine's."""
     why = f"{path}: cannot be written ({error.strerror or error})"
-    if error.errno in _WRONG_PLACE:
+    if error.errno == errno.EISDIR:
+        return UserError(f"{path}: this is a folder; name a file.")
+    if error.errno in WRONG_PLACE:
         return UserError(f"{why}. Name a folder that you may write to.")
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return MachineryError(f"{why}. Make room; what was stored before is whole.")

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dtbench.harness.core.errors import DataError, UserError
+from dtbench.harness.core.errors import DataError, UserError, why_unreadable
 from dtbench.harness.store.atomic import replace_whole
 
 COPY = "paraphrases.ndjson"
@@ -58,7 +58,7 @@ def read_paraphrases(path: Path) -> ParaphraseFile:
         content = path.read_bytes()
         lines = content.decode("utf-8-sig").splitlines()
     except OSError as error:
-        raise UserError(f"--paraphrase {path}: cannot be read ({error.strerror}).") from None
+        raise UserError(f"--paraphrase {path}: {why_unreadable(error)}.") from None
     except UnicodeDecodeError as error:
         raise UserError(
             f"--paraphrase {path}: not UTF-8 text (byte {error.start}); is it another kind of file?"

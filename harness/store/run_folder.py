@@ -34,6 +34,7 @@ from dtbench.harness.store.run_json import (
     RunClock,
     add_end,
     add_start,
+    instead_of_file,
     json_settings,
     read_info,
     refuse_foreign,
@@ -78,7 +79,7 @@ class StoredRun:
                 return cls.open(inside)
             raise UserError(f"{path}: {what_is_there(path)}") from None
         except NotADirectoryError:
-            raise UserError(f"{path}: not a run folder: this is a file. `dtbench run --out` makes one.") from None
+            raise UserError(f"{path}: not a run folder: this is a file. {instead_of_file(path)}.") from None
         except OSError as error:
             raise UserError(f"{path}: run.json cannot be read ({error.strerror}).") from None
         if info["kind"] != kind:

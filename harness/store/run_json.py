@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 
 import dtbench
 from dtbench.harness.core.errors import DataError, UserError, one_line
+from dtbench.harness.core.output_paths import refuse_no_folder
 from dtbench.harness.core.regular_files import read_regular
 from dtbench.harness.extract.evidence import EVIDENCE_LEVELS, WEAKEST
 from dtbench.harness.store.atomic import is_temporary
@@ -207,13 +208,14 @@ def refuse_foreign(path: Path) -> None:
 
     Another shard may make the run meanwhile, so whether run.json is there is looked up last.
     """
+    refuse_no_folder("--out", path)
     try:
         if not path.exists():
             return
-        names = sorted(e.name for e in path.iterdir() if not _of_a_beginning(e.name) and not (e / "run.json").exists())
+        names = sorted(
+            e.name for e in path.iterdir() if not is_of_a_beginning(e.name) and not (e / "run.json").exists()
+        )
         others = [] if (path / "run.json").exists() else names
-    except NotADirectoryError:
-        raise UserError(f"--out {path}: this is a file; name a folder, which is made where there is none.") from None
     except OSError as error:
         raise UserError(f"--out {path}: cannot be read ({error.strerror}).") from None
     if others:
@@ -221,7 +223,14 @@ def refuse_foreign(path: Path) -> None:
         raise UserError(f"--out {path}: not a run folder, and not empty ({listed}): name a new or an empty folder.")
 
 
-def _of_a_beginning(name: str) -> bool:
+def instead_of_file(path: Path) -> str:
+    """Say what to name in place of a file that was named as a run: the run that it is of, if it is of one."""
+    within = (path.parent / "run.json").is_file()
+    return f"Name the run's folder, {path.parent}" if within else "`dtbench run --out` makes one"
+
+
+def is_of_a_beginning(name: str) -> bool:
+    """Return whether a file's name is one that a run leaves which was only begun."""
     return name == LOG_NAME or name.startswith(LOCK_NAME) or is_temporary(name)
 
 

@@ -13,7 +13,8 @@ from dtbench.harness.store.run_folder import StoredRun
 def run_labels(runs: Sequence[StoredRun], given: Sequence[str] = ()) -> list[str]:
     """Return a label for each run: the given one, or its model's name with the folder where two are alike."""
     if len(given) > len(runs):
-        raise UserError(f"--label {given[len(runs)]}: there is no run for it; {len(runs)} runs are named.")
+        count = "1 run is" if len(runs) == 1 else f"{len(runs)} runs are"
+        raise UserError(f"--label {given[len(runs)]}: there is no run for it; {count} named.")
     if twice := [label for label, times in Counter(given).items() if times > 1]:
         raise UserError(f"--label {twice[0]}: given to two runs; each label is one run's.")
     if blank := [label for label in given if not label.strip()]:

@@ -114,10 +114,8 @@ class _Maker:
         self._places = self._all_places()
         self._judges = list(dict.fromkeys(name for part in self._every() for name in part.judges))
         if (options.rubric or options.score == "rubric") and not self._judges:
-            raise UserError(
-                f"--rubric: no judge has scored {self._rows[0].run.path}, nor another of the runs: `dtbench judge RUN` "
-                f"does."
-            )
+            flag, first = "--rubric" if options.rubric else "--score rubric", self._rows[0].run.path
+            raise UserError(f"{flag}: no judge has scored {first}, nor another of the runs: `dtbench judge RUN` does.")
         if options.score == "rubric" and len(self._judges) > 1:
             raise UserError(
                 f"--score rubric: several judges scored these runs ({', '.join(self._judges)}), whose marks cannot be "

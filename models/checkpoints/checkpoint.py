@@ -167,6 +167,8 @@ def _resolve(spec: str, family: Family | None, base: str | None) -> Checkpoint |
         return _of_folder(folder, family, base)
     if built_in is not None:
         return checkpoint_of_family(built_in, spec)
+    if folder.is_file():
+        raise UserError(f"--model {spec}: this is a file; name the folder of the checkpoint.")
     if _looks_like_a_path(spec):
         raise UserError(f"--model {spec}: there is no such folder. A hub id has the form org/name.")
     if _HUB_ID.fullmatch(spec):

@@ -23,6 +23,7 @@ from dtbench.models.checkpoints.checkpoint import Checkpoint
 from dtbench.models.checkpoints.hub import fetch
 from dtbench.models.checkpoints.merge import merge
 from dtbench.models.checkpoints.tensors import checkpoint_tensors
+from dtbench.models.checkpoints.trust import refuse_no_weights
 
 T = TypeVar("T")
 _RECIPE = "1"
@@ -54,6 +55,8 @@ async def in_a_thread(make: Callable[[Checkpoint, Notify], T], checkpoint: Check
 
 def merged_checkpoint(checkpoint: Checkpoint, notify: Notify) -> Checkpoint:
     """Return the checkpoint with its adapter merged into it, and wait for that."""
+    if checkpoint.is_local:
+        refuse_no_weights(Path(checkpoint.source).expanduser())
     adapter = checkpoint.adapter
     if adapter is None or adapter.mode != "merge":
         return checkpoint

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from dtbench.harness.core.errors import UserError, one_line
 from dtbench.harness.store.known_secrets import is_secret_name, remember_login
@@ -77,7 +77,8 @@ def name_endpoint(base_url: str, model: str, options: Mapping[str, str]) -> Name
     """Return the endpoint of `--base-url`, where `--model` is the name that it serves the model under."""
     url = complete_url(base_url)
     if "://" not in url:
-        raise UserError(f"--base-url {base_url}: a URL is expected, such as {EXAMPLE}.")
+        raise UserError(f"--base-url {base_url.rpartition('@')[2] or repr('')}: a URL is expected, such as {EXAMPLE}.")
+    refuse_wrong_urls(base_url, "--base-url")
     if "://" in complete_url(model):
         raise UserError(f"--model {model}, --base-url {base_url}: the endpoint is named twice; give --base-url alone.")
     if model and options.get("model", model) != model:
@@ -90,18 +91,34 @@ def parse_addresses(text: str) -> list[Address]:
     return list(dict.fromkeys(parse_address(url.strip()) for url in text.split(",")))
 
 
-def parse_address(url: str) -> Address:
-    """Parse a URL; one without a path gets `/v1`, which nearly every endpoint has."""
+def refuse_wrong_urls(text: str, flag: str) -> None:
+    """Raise a UserError that names the option for what is no URL of one or several endpoints."""
+    for url in complete_url(text).split(","):
+        _parsed_url(url.strip(), flag)
+
+
+def _parsed_url(url: str, flag: str = "--model") -> SplitResult:
+    """Split a URL; a UserError that says what of it is wrong."""
+    shown = one_line(url.rpartition("@")[2])[:120]
+    what = f"{flag} {shown!r}: not the URL of an endpoint; {EXAMPLE}, for example, is expected"
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError:
-        raise _wrong(url) from None
+    except ValueError as error:
+        odd = " (a port is 1 to 65535)" if "port" in str(error).lower() else ""
+        raise UserError(f"{what}{odd}.") from None
     scheme = parts.scheme.lower()
-    plain = url.isascii() and url.isprintable() and " " not in url
-    host = parts.hostname or ""
-    if scheme not in {"http", "https"} or not _is_host(host) or port == 0 or not plain:
-        raise _wrong(url)
+    if scheme not in {"http", "https"}:
+        raise UserError(f"{what}, with http:// or https://.")
+    if not _is_host(parts.hostname or "") or port == 0 or not url.isascii() or not url.isprintable() or " " in url:
+        raise UserError(f"{what}.")
+    return parts
+
+
+def parse_address(url: str) -> Address:
+    """Parse a URL; one without a path gets `/v1`, which nearly every endpoint has."""
+    parts = _parsed_url(url)
+    host, port = parts.hostname or "", parts.port
     if parts.fragment or any(_is_secret(name) for name, _ in parse_qsl(parts.query, keep_blank_values=True)):
         shown = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         what = "has a # in it" if parts.fragment else "has a key in its query string, where it would be stored"
@@ -113,7 +130,7 @@ def parse_address(url: str) -> Address:
     login = None if parts.username is None else f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     if login is not None:
         remember_login(login)
-    secure = scheme == "https"
+    secure = parts.scheme.lower() == "https"
     return Address(secure, host, port or (443 if secure else 80), path, login, parts.query)
 
 
@@ -124,8 +141,3 @@ def _is_secret(parameter: str) -> bool:
 def _is_host(host: str) -> bool:
     """Whether a host has labels as names have them: none is empty, none is longer than 63 characters."""
     return all(0 < len(label) < 64 for label in host.removesuffix(".").split("."))
-
-
-def _wrong(url: str) -> UserError:
-    shown = one_line(url.rpartition("@")[2])[:120]
-    return UserError(f"--model {shown!r}: not the URL of an endpoint; {EXAMPLE}, for example, is expected.")

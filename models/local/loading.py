@@ -83,6 +83,7 @@ def load_model(checkpoint: Checkpoint, settings: LocalSettings, where: Mapping[s
 
     checkpoint.refuse_cut_weights()
     device = settings.device if settings.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+    _refuse_absent(device)
     how = {**_placement(settings, device), **_quantization(settings), **where}
     how["use_safetensors"] = None if checkpoint.pickles else True
     has_adapter = _has_adapter(checkpoint, where)
@@ -103,6 +104,19 @@ def load_model(checkpoint: Checkpoint, settings: LocalSettings, where: Mapping[s
     if device == "cpu" and model.num_parameters() < _SMALL:
         torch.set_num_threads(1)
     return LoadedModel(model.eval(), _input_device(model), note)
+
+
+def _refuse_absent(device: str) -> None:
+    """Raise a UserError for a device that torch does not have here."""
+    import torch
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        why = str(error).partition("\n")[0].rstrip(".")
+        raise UserError(
+            f"-M device={device}: torch cannot use it here ({why}); leave it out, or -M device=cpu."
+        ) from None
 
 
 def _has_adapter(checkpoint: Checkpoint, where: Mapping[str, Any]) -> bool:

@@ -121,6 +121,13 @@ def _make_client(url: str | None, settings: OpenaiSettings) -> AsyncOpenaiClient
         else:
             made = openai.AsyncAzureOpenAI(azure_endpoint=azure, api_version=version)
     except openai.OpenAIError as error:
+        if (
+            url is None
+            and azure is None
+            and not any(name in os.environ for name in ("OPENAI_API_KEY", "DTBENCH_API_KEY"))
+        ):
+            why = "its key is missing: set OPENAI_API_KEY, or name your own endpoint with --base-url"
+            raise UserError(f"--backend openai: {why}.") from None
         raise UserError(f"--backend openai: {mask_text(' '.join(str(error).split()))}") from None
     return made
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dtbench.harness.core.errors import DtbenchError, MachineryError
+from dtbench.harness.core.errors import DtbenchError, MachineryError, UserError
+from dtbench.harness.store.atomic import WRONG_PLACE
 from dtbench.tasks.data.sources import HubFile, WebFile, git_blob_hash
 
 _TIMEOUT_S = 30
@@ -85,7 +86,8 @@ def fetch_all(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise MachineryError(
+        kind = UserError if error.errno in WRONG_PLACE else MachineryError
+        raise kind(
             f"{folder}: cannot create the folder ({error.strerror}): name another one with --data-dir."
         ) from None
     fetched = []
@@ -105,10 +107,13 @@ def _fetch(task: str, file: HubFile | WebFile, files: Sequence[HubFile | WebFile
         raise
     # The hub's client raises the errors of whatever HTTP library it was built on.
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else "no reason given"
+        cause = (
+            error.reason if isinstance(error, urllib.error.URLError) and isinstance(error.reason, Exception) else error
+        )
+        reason = (getattr(cause, "strerror", None) or str(cause) or "no reason given").splitlines()[0]
         by_hand = ", ".join(f"{other.path} ({other.page})" for other in files)
         raise MachineryError(
-            f"{task}: {file.path} could not be downloaded ({type(error).__name__.lstrip('_')}: {reason}). Run the same "
+            f"{task}: {file.path} could not be downloaded ({type(cause).__name__.lstrip('_')}: {reason}). Run the same "
             f"command again to resume, or put these files into {folder} yourself: {by_hand}; "
             f"then check them with `dtbench data verify {task}`."
         ) from error

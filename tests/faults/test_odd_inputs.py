@@ -39,7 +39,7 @@ COMMANDS = {
     "prompt.txt": (*RUN, "--prompt", "{file}"),
     "system.txt": (*RUN, "--system", "{file}"),
     "judge.txt": ("judge", "{run}", "--model", "tiny", "--base-url", "{url}", "--judge-prompt", "{file}", "--estimate"),
-    "gate.toml": ("gate", "--baseline", "{run}", "--candidate", "{run}", "--policy", "{file}"),
+    "gate.toml": ("gate", "--baseline", "{run}", "--candidate", "{other}", "--policy", "{file}"),
     **dict.fromkeys(SETTINGS, ("run", "--config", "{file}", "--dry-run")),
 }
 LAUGHS = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 60))
@@ -63,13 +63,15 @@ ODD = {
 def test_an_odd_file_of_a_user_is_one_line_or_read(name: str, tmp_path: Path) -> None:
     chance = random.Random(f"{SEED} {name}")
     mmar_with_criteria(tmp_path / "mmar", 4)
-    write_run(tmp_path / "run", {"mmar": tmp_path / "mmar"}, lambda one, _: f"<think>Hm.</think>{one.answer}")
+    runs = {name: tmp_path / name for name in ("run", "other")}
+    for run in runs.values():
+        write_run(run, {"mmar": tmp_path / "mmar"}, lambda one, _: f"<think>Hm.</think>{one.answer}")
     file, whole = tmp_path / name, WHOLE_FILES[name]
     contents = [*ODD.values(), *(damaged_bytes(whole, chance) for _ in range(150 if WHOLE else 12))]
     with chatting() as chat:
         for content in contents:
             file.write_bytes(content)
-            words = [word.format(file=file, run=tmp_path / "run", url=chat.url) for word in COMMANDS[name]]
+            words = [word.format(file=file, **runs, url=chat.url) for word in COMMANDS[name]]
             done = call(*words)
             assert done.code in {0, 2, 3, 4}, (content[:80], done)
             assert "Traceback" not in done.err, content[:80]

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import resource
+import shutil
 import stat
 import subprocess
 import sys
@@ -68,8 +69,8 @@ STREAMS: dict[str, tuple[tuple[str, ...], str, int]] = {
     "a score with stdout full": (("score", "{run}"), ">/dev/full", 3),
     "a score with both full": (("score", "{run}"), ">/dev/full 2>&1", 3),
     "JSON with stdout full": (("score", "{run}", "--json"), ">/dev/full", 3),
-    "a gate with both full": (("gate", "--baseline", "{run}", "--candidate", "{run}"), ">/dev/full 2>/dev/full", 3),
-    "a gate whose reader has gone": (("gate", "--baseline", "{run}", "--candidate", "{run}"), "| true", 0),
+    "a gate with both full": (("gate", "--baseline", "{run}", "--candidate", "{other}"), ">/dev/full 2>/dev/full", 3),
+    "a gate whose reader has gone": (("gate", "--baseline", "{run}", "--candidate", "{other}"), "| true", 0),
     "help with stdout full": (("--help",), ">/dev/full", 3),
 }
 
@@ -77,7 +78,8 @@ STREAMS: dict[str, tuple[tuple[str, ...], str, int]] = {
 @pytest.mark.parametrize("case", STREAMS)
 def test_a_stream_that_is_closed_or_full_is_never_a_regression(run: Path, case: str) -> None:
     arguments, streams, code = STREAMS[case]
-    command = " ".join([*COMMAND, *(word.format(run=run) for word in arguments)])
+    other = shutil.copytree(run, run.with_name("other"))
+    command = " ".join([*COMMAND, *(word.format(run=run, other=other) for word in arguments)])
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", f"{command} {streams}"], capture_output=True, text=True, check=False
     )
@@ -180,7 +182,8 @@ def test_a_device_is_written_to_and_a_link_followed(tmp_path: Path) -> None:
 
 
 def test_a_gate_writes_into_a_device_and_says_where_it_is_full(run: Path) -> None:
-    gate = ("gate", "--baseline", run, "--candidate", run, "--junit")
+    other = shutil.copytree(run, run.with_name("other"))
+    gate = ("gate", "--baseline", run, "--candidate", other, "--junit")
     assert process(*gate, "/dev/null").code == 0
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
     full = process(*gate, "/dev/full")

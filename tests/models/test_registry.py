@@ -139,7 +139,7 @@ def test_what_no_endpoint_takes_is_refused_before_it_is_asked(given: dict[str, s
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("frist", "unknown model 'frist'. Did you mean first? Known: replay, random, majority, first, echo-gold, "),
+        ("frist", "unknown model 'frist'. Did you mean first? `dtbench models` lists all families; random, first, "),
         ("gpt", "An endpoint is named by its URL, such as http://127.0.0.1:8000/v1."),
         ("no_such_module:Model", "no module named 'no_such_module' to load a model from."),
         ("a b:Model", "model 'a b:Model' is not a path to a class"),

@@ -61,7 +61,7 @@ def test_a_task_is_found_by_its_path(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("mmau", "unknown task 'mmau'. Did you mean mmau-mini or mmau-test or mmau-pro? Known: mmar, mmau-mini, "),
+        ("mmau", "unknown task 'mmau'. Did you mean mmau-mini or mmau-test or mmau-pro? `dtbench tasks` lists all. "),
         ("MMSU", "unknown task 'MMSU'. Did you mean mmsu"),
         ("", "unknown task ''. Known: mmar"),
         (":", "task ':' is not a path to a class: `package.module:Class` is expected."),

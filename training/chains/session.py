@@ -37,7 +37,7 @@ from dtbench.models.endpoint.server import Server
 from dtbench.models.endpoint.settings import EndpointSettings
 from dtbench.training.chains.writing import STEPS, CotRun, missing_steps, with_step, words_hash
 from dtbench.training.data.overlap import check_overlap
-from dtbench.training.data.rows import RowsResult, TrainingRow, read_rows, write_lines, write_rows
+from dtbench.training.data.rows import RowsResult, TrainingRow, read_rows, refuse_other_rows, write_lines, write_rows
 
 FAILED, INTERRUPTED = 3, 130
 _NAME_THERE = "Model name as served by that endpoint."
@@ -129,6 +129,7 @@ class CotOptions:
 
 def write_cot(options: CotOptions, live: LiveLine) -> RowsResult:
     """Write what the drafts lack; resume if the folder already has some."""
+    refuse_other_rows(options.out)
     rows = list(read_rows(Path(options.data), drafts=True))[: options.limit]
     if not any(missing_steps(row) for row in rows):
         raise UserError(f"{options.data}: every row has a question and reasoning, so there is nothing to write.")

@@ -26,7 +26,7 @@ from dtbench.harness.store.run_folder import StoredRun
 from dtbench.training.data.mixing import shuffled_rows
 from dtbench.training.data.overlap import check_overlap
 from dtbench.training.data.row_sources import load_rows, split_task
-from dtbench.training.data.rows import RowsResult, TrainingRow, write_rows
+from dtbench.training.data.rows import RowsResult, TrainingRow, refuse_other_rows, write_rows
 from dtbench.training.data.rows_task import SPEC, RowsTask, row_sample
 
 _BAND = re.compile(r"(\d{1,4})(?:-(\d{1,4}))?")
@@ -189,6 +189,7 @@ class MiningOptions:
 
 def mine(options: MiningOptions, *, quiet: bool) -> RowsResult:
     """Check rows for overlap with benchmarks, run the questions, and keep the rows in the band."""
+    refuse_other_rows(options.out)
     split = split_task(options.data)
     clips, target = options.out / "clips", options.out / "rows.jsonl"
     request = options.run_request(split or SPEC, clips if split else Path(options.data))

@@ -215,6 +215,8 @@ def _load_benchmarks(against: str, data_dir: Path | None) -> tuple[dict[str, Dat
     """Load the benchmarks that a user names, or all whose data is here, with a note on each that is not."""
     if against == NONE:
         return {}, ["overlap: not checked (--against none)"]
+    if data_dir is not None and not data_dir.is_dir():
+        raise UserError(f"--data-dir {data_dir}: there is no such folder.")
     named = [name.strip() for name in against.split(",") if name.strip()]
     if not named:
         raise UserError(f"--against {against!r}: benchmark names, {FOUND} or {NONE} is expected.")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dtbench.harness.core.errors import DataError, UserError
+from dtbench.harness.core.output_paths import refuse_no_folder
 from dtbench.harness.core.records import MetadataRecord, read_json
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.store.atomic import replace_whole, write_failure
@@ -59,6 +60,14 @@ class TrainingRow:
         return Sample(self.id, self.question, self.choices, self.answer, self.audio, item={**self.extra, **item})
 
 
+def refuse_other_rows(out: Path) -> None:
+    """Raise a UserError where no folder of rows can be: a file, or the folder of a run or a training."""
+    refuse_no_folder("--out", out)
+    for made, file in (("run", "run.json"), ("train", "train.json")):
+        if (out / file).exists():
+            raise UserError(f"--out {out}: `dtbench {made}` made this folder; name another --out.")
+
+
 def read_rows(path: Path, *, drafts: bool = False) -> Iterator[TrainingRow]:
     """Yield the rows of a file or of a folder of `datasets`; a DataError for one that cannot be trained on.
 
@@ -66,7 +75,8 @@ def read_rows(path: Path, *, drafts: bool = False) -> Iterator[TrainingRow]:
     """
     is_folder = is_dataset_folder(path)
     if not path.is_file() and not is_folder:
-        raise UserError(f"{path}: there is no such file; training data is JSON lines with {', '.join(FIELDS)}.")
+        what = "this folder was not saved by datasets" if path.is_dir() else "there is no such file"
+        raise UserError(f"{path}: {what}; training data is JSON lines with {', '.join(FIELDS)}.")
     first_places: dict[str, str] = {}
     for record in dataset_records(path) if is_folder else read_json(path):
         row = _parse_row(record, path if is_folder else path.parent, drafts=drafts)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 BASE = "base"
 VERDICTS = "verdicts"
+NODES = "nodes"
 
 
 class Layout:

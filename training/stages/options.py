@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from dtbench.harness.core.options import OUTPUT, RUNS, Argument, Option
+from dtbench.harness.core.options import OUTPUT, RUNS, Argument, Option, check_options
+from dtbench.harness.core.typed_settings import between
 from dtbench.training.engines.flags import refuse_unsupported
 from dtbench.training.recipe.recipe import load_recipe, override, recipe_names
 from dtbench.training.recipe.settings import Recipe
@@ -43,7 +44,9 @@ class TrainOptions:
             "--model", "MODEL", "Checkpoint to start from: a folder or hub id.", shown="the recipe's", values="folders"
         ),
     ] = None
-    seed: Annotated[int | None, Option("--seed", "SEED", "Random seed.", shown="the recipe's")] = None
+    seed: Annotated[
+        int | None, Option("--seed", "SEED", "Random seed.", shown="the recipe's"), between(0, 2**32 - 1)
+    ] = None
     arm: Annotated[
         str | None,
         Option("--arm", "ARM", "Train the stages of this arm of the recipe.", shown="the recipe's main stages"),
@@ -102,6 +105,10 @@ class TrainOptions:
             values=("wandb", "mlflow", "trackio"),
         ),
     ] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse values that are not allowed."""
+        check_options(self)
 
     def load(self) -> Recipe:
         """Return the recipe with what differs from it."""

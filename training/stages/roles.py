@@ -34,10 +34,9 @@ from dtbench.training.nodes.place import (
 from dtbench.training.nodes.shared import Beacon, NodesFolder, Waits, new_report
 from dtbench.training.recipe.settings import Recipe
 from dtbench.training.stages.jobs import stage_job
-from dtbench.training.stages.layout import Layout
+from dtbench.training.stages.layout import NODES, Layout
 from dtbench.training.stages.options import TrainOptions
 
-NODES = "nodes"
 """The folder in that of a training by which its nodes find each other."""
 
 

@@ -98,6 +98,7 @@ def train(options: TrainOptions, live: LiveLine, on_step: OnStep, place: NodePla
     program = get_engine(recipe.engine).command(stage_job(recipe, recipe.stage[0], layout)).arguments[0]
     environment = find_environment(options.engine, program)
     check_environment(recipe, environment)
+    state.refuse_other_folder(layout.root, recipe)
     layout.root.mkdir(parents=True, exist_ok=True)
     lock = RunLock(layout.root)
     try:

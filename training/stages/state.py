@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import dtbench
-from dtbench.harness.core.errors import DataError, UserError
+from dtbench.harness.core.errors import DataError, UserError, one_line
+from dtbench.harness.core.output_paths import refuse_no_folder
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.provenance import checkout
+from dtbench.harness.store.run_json import is_of_a_beginning
 from dtbench.training.recipe.recipe import stored_recipe
 from dtbench.training.recipe.settings import Recipe
+from dtbench.training.stages.layout import BASE, NODES, Layout
 
 SCHEMA = 2
 WAITING, MINED, PREPARED = "waiting", "mined", "prepared"
@@ -76,6 +79,19 @@ def open_state(path: Path, recipe: Recipe) -> TrainingState:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     state.starts.append({"start": now, "dtbench": dtbench.__version__, "git": checkout(Path(__file__).resolve())})
     return state
+
+
+def refuse_other_folder(root: Path, recipe: Recipe) -> None:
+    """Raise a UserError where no training can be: a file, or a folder that has other things in it and no training."""
+    refuse_no_folder("--out", root)
+    layout = Layout(root)
+    if not root.exists() or layout.state.exists():
+        return
+    begun = {BASE, layout.clips.name, NODES, *(stage.name for stage in recipe.stage)}
+    others = sorted(path.name for path in root.iterdir() if path.name not in begun and not is_of_a_beginning(path.name))
+    if others:
+        listed = ", ".join(map(one_line, others[:3])) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+        raise UserError(f"--out {root}: no training, and not empty ({listed}): name a new or an empty folder.")
 
 
 def read_state(path: Path) -> TrainingState:

@@ -276,7 +276,8 @@ def _figures(measures: RunMeasures) -> list[LiveFigure]:
 def is_training_folder(path: Path) -> bool:
     """Whether a folder is that of a training; a UserError where it is no folder."""
     if not path.is_dir():
-        raise UserError(f"{path}: there is no such folder. Name the --out of a run, a judge, `cot` or a training.")
+        what = "this is a file" if path.exists() else "there is no such folder"
+        raise UserError(f"{path}: {what}. Name the --out of a run, a judge, `cot` or a training.")
     return Layout(path).state.is_file()
 
 

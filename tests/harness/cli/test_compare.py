@@ -256,7 +256,7 @@ def test_a_ci_server_reads_the_verdicts(made: Callable[..., Path], tmp_path: Pat
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--max-drop", "-1"], "--max-drop -1.0: 0 to 100 is expected"),
+        (["--max-drop", "-1"], "--max-drop -1: 0 to 100 is expected"),
         (["--alpha", "0.6"], "--alpha 0.6: a chance above 0 and below 0.5 is expected"),
         (["--undecided", "maybe"], "--undecided maybe: pass or fail is expected"),
         (["--score", "best"], "--score best: unknown. "),
@@ -265,8 +265,16 @@ def test_a_ci_server_reads_the_verdicts(made: Callable[..., Path], tmp_path: Pat
     ],
 )
 def test_a_wrong_wish_is_one_line(made: Callable[..., Path], options: list[str], complaint: str) -> None:
-    base = made("base", right_but())
-    assert complaint in gated(base, base, *options).refusal()
+    base, other = made("base", right_but()), made("other", right_but())
+    assert complaint in gated(base, other, *options).refusal()
+
+
+def test_a_run_is_not_compared_with_itself(made: Callable[..., Path], tmp_path: Path) -> None:
+    base, other = made("base", right_but()), made("other", right_but(1))
+    assert gated(base, base / ".." / base.name).refusal().startswith("error: --baseline and --candidate are one run")
+    said = call("compare", base, other, base).refusal()
+    assert said == f"error: compare: {base} is named twice; name each run once."
+    assert call("subset", base, other, base, "--size", "5").refusal().endswith("is named twice; name each run once.")
 
 
 def test_runs_of_other_tasks_are_refused(made: Callable[..., Path], tmp_path: Path) -> None:

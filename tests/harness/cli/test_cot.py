@@ -215,7 +215,7 @@ def test_a_wrong_wish_is_one_line(tmp_path: Path) -> None:
     assert "there is no such file" in call("cot", tmp_path / "gone.jsonl", *out).refusal()
     assert "--limit 0: at least 1 is expected." in call("cot", path, *out, "--limit", "0").refusal()
     assert "--concurrency 0: at least 1 is expected." in call("cot", path, *out, "--concurrency", "0").refusal()
-    assert "--max-failed -1.0: 0 to 1 is expected." in call("cot", path, *out, "--max-failed", "-1").refusal()
+    assert "--max-failed -1: 0 to 1 is expected." in call("cot", path, *out, "--max-failed", "-1").refusal()
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])

@@ -126,7 +126,7 @@ def test_without_the_data_the_form_alone_is_checked(run: Path, monkeypatch: pyte
 
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    assert "cannot be read (No such file" in call("export", "--check", tmp_path / "x", "--format", "arc").refusal()
+    assert "x: there is no such file." in call("export", "--check", tmp_path / "x", "--format", "arc").refusal()
 
 
 DAMAGED = [

@@ -121,5 +121,5 @@ def test_a_night_with_another_prompt_is_left_out_and_told(make: Callable[..., Pa
 
 def test_a_history_that_is_not_there_is_one_line(make: Callable[..., Path], tmp_path: Path) -> None:
     anchor = make("anchor", same)
-    done = call("gate", "--baseline", anchor, "--candidate", anchor, "--history", tmp_path / "none")
+    done = call("gate", "--baseline", anchor, "--candidate", make("next", same), "--history", tmp_path / "none")
     assert "there is no such folder; name the one that holds the runs of each night" in done.refusal()

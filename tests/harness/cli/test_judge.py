@@ -262,7 +262,7 @@ def test_instructions_of_ones_own_are_used_and_noted(run: Path, tmp_path: Path) 
         (["--task", "mmsu"], "--task mmsu: not in"),
         (["--limit", "0"], "--limit 0: at least 1 is expected"),
         (["--calls", "0"], "--calls 0: at least 1 is expected"),
-        (["--judge-prompt", "gone.txt"], "--judge-prompt gone.txt: cannot be read"),
+        (["--judge-prompt", "gone.txt"], "--judge-prompt gone.txt: there is no such file"),
         (["--price", "cheap"], "--price cheap: two prices per million tokens are expected"),
         (["--price", "1/-1"], "--price 1/-1: two prices per million tokens are expected"),
         (["--sample", "1"], "--sample 1: the run has one answer"),

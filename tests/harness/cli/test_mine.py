@@ -162,7 +162,7 @@ def test_rows_that_overlap_a_benchmark_are_refused_before_anything_is_asked(tmp_
         (["--band", "some"], "--band some: two numbers"),
         (["--samples", "1"], "--samples 1: 2 answers or more are expected"),
         (["--limit", "0"], "--limit 0: at least 1 is expected."),
-        (["--max-failed", "2"], "--max-failed 2.0: 0 to 1 is expected."),
+        (["--max-failed", "2"], "--max-failed 2: 0 to 1 is expected."),
         (["--against", "mmarr"], "unknown task 'mmarr'"),
     ],
 )

@@ -74,7 +74,8 @@ def test_a_question_that_is_refused_is_a_failed_sample_and_the_run_goes_on(tmp_p
         over = run(chat.url, tmp_path)
         assert over.code == 3
         assert over.err.splitlines()[-1] == (
-            "note: mmar: 1 of 12 answers failed, more than the 1.00% of --max-failed: "
+            f"note: mmar: 1 of 12 answers failed (first: {items[5]['id']}: the endpoint answered 400: status 400), "
+            "more than the 1.00% of --max-failed: "
             "run the same command again to retry them."
         )
         assert "failed         1: 1 model" in over.out

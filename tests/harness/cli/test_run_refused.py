@@ -20,7 +20,7 @@ SAID: dict[str, tuple[Sequence[str], str]] = {
     "empty tasks": ((*MODEL, "--tasks", ","), "--tasks ,: no task is named."),
     "unknown task": (
         (*MODEL, "--tasks", "mmarr"),
-        "unknown task 'mmarr'. Did you mean mmar or mmau-pro? Known: mmar, mmau-mini,",
+        "unknown task 'mmarr'. Did you mean mmar or mmau-pro? `dtbench tasks` lists all.",
     ),
     "a task twice": ((*MODEL, "--tasks", "mmar,mmsu,mmar"), "--tasks mmar,mmsu,mmar: mmar is named twice."),
     "a task twice by two names": (
@@ -28,14 +28,17 @@ SAID: dict[str, tuple[Sequence[str], str]] = {
         "--tasks mmar,dtbench.tasks.mmar:Mmar: the task mmar is there twice; name it once.",
     ),
     "no model": (MMAR, "--model is missing: name one, such as --model first, or the URL of an endpoint."),
-    "unknown model": (("--model", "frist", *MMAR), "unknown model 'frist'. Did you mean first? Known: "),
+    "unknown model": (
+        ("--model", "frist", *MMAR),
+        "unknown model 'frist'. Did you mean first? `dtbench models` lists ",
+    ),
     "a URL of another kind": (("--model", "ftp://here", *MMAR), "ftp://here"),
     "no limit": ((*MODEL, *MMAR, "--limit", "0"), "--limit 0: at least 1 is expected."),
     "a limit in words": ((*MODEL, *MMAR, "--limit", "few"), "--limit few: a whole number is expected."),
     "no repeats": ((*MODEL, *MMAR, "--samples", "0"), "--samples 0: at least 1 is expected."),
     "nothing in flight": ((*MODEL, *MMAR, "--concurrency", "0"), "--concurrency 0: at least 1 is expected."),
     "turned back": ((*MODEL, *MMAR, "--permute", "-1"), "--permute -1: at least 0 is expected."),
-    "more failures than all": ((*MODEL, *MMAR, "--max-failed", "2"), "--max-failed 2.0: 0 to 1 is expected."),
+    "more failures than all": ((*MODEL, *MMAR, "--max-failed", "2"), "--max-failed 2: 0 to 1 is expected."),
     "failures of no number": ((*MODEL, *MMAR, "--max-failed", "nan"), "--max-failed nan: a number is expected."),
     "unknown sound": (
         (*MODEL, *MMAR, "--audio", "silent"),
@@ -63,23 +66,22 @@ SAID: dict[str, tuple[Sequence[str], str]] = {
     "no such data": ((*MODEL, *MMAR, "--data-dir", "there"), "--data-dir there: there is no such folder."),
     "no such ids": (
         (*MODEL, *MMAR, "--ids", "there.txt"),
-        "--ids there.txt: cannot be read (No such file or directory).",
+        "--ids there.txt: there is no such file.",
     ),
-    "ids in a folder": ((*MODEL, *MMAR, "--ids", "data"), "--ids data: cannot be read (Is a directory)."),
+    "ids in a folder": ((*MODEL, *MMAR, "--ids", "data"), "--ids data: this is a folder; name a file."),
     "empty ids": ((*MODEL, *MMAR, "--ids", "empty"), "--ids empty: there is no id in it; one a line is expected."),
     "ids of no text": ((*MODEL, *MMAR, "--ids", "binary"), "--ids binary: not UTF-8 text (byte 0)"),
     "unknown ids": (
         (*MODEL, *MMAR, "--ids", "ids"),
-        "--ids: 2 of 3 ids are not in data/MMAR-meta.jsonl (first: 'nobody'). "
-        "Ids look like 'made-up-0_00-00-00_00-00-10'.",
+        "--ids: 2 of 3 ids are not in mmar (first: 'nobody'). Ids look like 'made-up-0_00-00-00_00-00-10'.",
     ),
     "no such prompt": (
         (*MODEL, *MMAR, "--prompt", "there"),
-        "--prompt there: cannot be read (No such file or directory).",
+        "--prompt there: there is no such file.",
     ),
     "a prompt without places": (
         (*MODEL, *MMAR, "--prompt", "words"),
-        "--prompt words: {question} and {options} is missing; write it where it shall stand.",
+        "--prompt words: {question} and {options} must stand in it, each in its place.",
     ),
     "shuffled alone": (
         (*MODEL, *MMAR, "--audio", "shuffle", "--data-dir", "alone"),
@@ -140,7 +142,7 @@ def test_ids_that_leave_nothing_to_ask_of_a_task_are_refused(here: Path) -> None
     (here / "ids").write_text("made-up-0_00-00-00_00-00-10\n")
     both = (*MODEL, "--tasks", "mmar,mmau-test", "--data-dir", "data", "--ids", "ids", "--out", "out")
     said = call("run", *both).refusal()
-    assert said == "error: --ids: none of the 1 ids is in data/mmau-test.json: leave its task out of --tasks."
+    assert said == "error: --ids: none of the 1 ids is in mmau-test: leave it out of --tasks."
 
 
 @pytest.mark.parametrize(

@@ -243,7 +243,10 @@ def test_a_hostile_label_is_words(label: str, runs: tuple[Path, Path]) -> None:
     ("options", "expected"),
     [
         (("--kind", "pie"), "--kind pie: unknown. "),
-        (("--out", "x.bmp"), "--out x.bmp: the extension sets the format, and bmp is not one of .svg, .png, .pdf."),
+        (
+            ("--out", "x.bmp"),
+            "--out x.bmp: the extension sets the format, and bmp is not one of .svg, .png, .pdf.",
+        ),
         (("--kind", "calibration"), "--kind calibration needs forced answers with log-probabilities"),
         (("--kind", "budget"), "--kind budget needs runs with --think-budget, and none has it."),
         (("--kind", "training"), "--kind training needs the folder of `dtbench train`, and this is none."),

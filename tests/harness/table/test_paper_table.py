@@ -296,7 +296,7 @@ def test_rubrics_without_a_judge_are_one_clear_error(runs: tuple[Path, Path]) ->
         (("--score", "both"), "--score both: unknown."),
         (("--md", "--csv"), "only one of these is allowed"),
         (("--out", "table.docx"), "--out table.docx: the extension sets the format"),
-        (("--label", "a", "--label", "b"), "--label b: there is no run for it; 1 runs are named."),
+        (("--label", "a", "--label", "b"), "--label b: there is no run for it; 1 run is named."),
         (("--with", "Gemini 9"), "--with Gemini 9: no published report of it on mmar. Did you mean Gemini"),
         (("--published", "--score", "strict"), "published scores are official ones"),
         (("--task", "mmsu"), "--task mmsu: none of the runs has it."),

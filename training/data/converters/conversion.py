@@ -67,7 +67,9 @@ def convert_dataset(name: str, folder: Path) -> Conversion:
     if name not in CONVERTERS:
         raise UserError(f"{name}: no converter is known. {did_you_mean(name, CONVERTERS)}")
     if not folder.is_dir():
-        raise UserError(f"{folder}: there is no such folder.")
+        raise UserError(
+            f"{folder}: {'this is a file' if folder.exists() else 'there is no such folder'}; name a folder."
+        )
     module, _, attribute = CONVERTERS[name].partition(":")
     converter: Callable[[Path], Iterator[TrainingRow | Skipped]] = getattr(importlib.import_module(module), attribute)
     conversion = Conversion()
