@@ -40,7 +40,7 @@ def refuse_no_folder(flag: str, path: Path) -> None:
 
 
 def suffix_of(flag: str, path: Path, allowed: Iterable[str]) -> str:
-    """Return the extension of a file, which sets its format, without the dot; a UserError where it is not one of these."""
+    """Return the extension of a file, which sets its format; a UserError where it is not one of these."""
     ending, known = path.suffix.lower().removeprefix("."), list(allowed)
     if ending not in known:
         listed = ", ".join(f".{one}" for one in known)
