@@ -40,12 +40,11 @@ def print_states(found: StatesProbe) -> None:
     print_rows(("layer", *present, "null", "CKA"), _drift_rows(drift, present))
     routing = [row for row in found["routing"] if row["text"] == "b"]
     if routing:
-        told = "Routing at B's texts: tokens with other experts in %, the most by numerics (null), load, entropy"
-        print_line(f"{told}{beside}")
-        print_rows(
-            ("layer", *present, "null", "load", "bits A", "bits B"),
-            _routing_rows(routing, present),
-        )
+        entropy = () if beside else ("bits A", "bits B")
+        told = "Routing at B's texts: tokens with other experts in %, the most by numerics (null), load"
+        print_line(f"{told}{', entropy' if entropy else ''}{beside}")
+        titles = ("layer", *present, "null", "load", *entropy)
+        print_rows(titles, [row[: len(titles)] for row in _routing_rows(routing, present)])
     if found["swaps"]:
         print_line("Parts of B put into A: the share in % of what all of B changes, with its 95 % interval")
         titles = ("part", "layers", "B's texts", "B's answers", "accuracy", "in %", "log-prob")

@@ -1,6 +1,6 @@
 """Every probe that loads a model, in one process that imports torch once; prints JSON.
 
-Commands that are killed run in forks of it, made before anything is computed here.
+Commands that are killed run in forks of it, which need no second import: with one thread, torch may be forked.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import planted_layers
 import torch
 from command import call
 from planted_checkpoints import everything, planted
-from transformers.models.qwen3_omni_moe import modeling_qwen3_omni_moe  # noqa: F401 - imported before the forks
 
 PROMPT = "{question}\n{options}\ndescribe the audio in think tags then write how ."
 TORN = b'{"swap": "a", "key": "mini/'
@@ -40,7 +39,7 @@ def forked(words: Sequence[str], out: Path, kill_at: float = float("inf")) -> tu
         most = max(most, progress(out))
         if most >= kill_at:
             os.kill(child, signal.SIGKILL)
-        time.sleep(0.001)
+        time.sleep(0.01)
     return os.waitstatus_to_exitcode(ended[1]), most
 
 
@@ -66,16 +65,15 @@ def main() -> None:
     asked = ["--tasks", "mini", "--limit", "2", "--prompt", str(home / "words.txt")]
     states = ["probe", "states", "mini", changed, *asked]
     lens = ["probe", "lens", "mini", changed, "--control", same, *asked, "--patch", "1", "--text", "reference"]
-    found: dict[str, Any] = {
-        "killed states": killed(
-            [*states, "--parts", "outside"], home / "states", (0.06, 0.3, 0.55, 0.8), "states-swaps.jsonl"
-        ),
-        "killed lens": killed(lens, home / "lens", (0.6,), "lens.jsonl"),
-    }
     kept = [*states, "--json", "--control", same, "--forced-only", "--parts", "router,experts,attention"]
     kept += ["--out", str(home / "kept")]
     commands = {"changed": kept, "again": kept, "other limit": [*kept, "--limit", "3"]}
-    found["states"] = {name: call(*words) for name, words in commands.items()}
+    outside, shares = [*states, "--parts", "outside"], (0.1, 0.45, 0.8)
+    found: dict[str, Any] = {
+        "states": {name: call(*words) for name, words in commands.items()},
+        "killed states": killed(outside, home / "states", shares, "states-swaps.jsonl"),
+        "killed lens": killed(lens, home / "lens", (0.6,), "lens.jsonl"),
+    }
     print(json.dumps({**found, "lens": planted_layers.found(home / "layers")}))
 
 
