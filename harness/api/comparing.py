@@ -27,12 +27,12 @@ class RunComparison(Sequence[ComparisonAmongSeveral]):
 
     @property
     def sentence(self) -> str:
-        """What each part shows, in words that need no statistics."""
+        """What each part shows, in plain words."""
         return " ".join(comparison_in_words(part) for part in self._parts)
 
     @property
     def difference(self) -> float:
-        """The second run's score less the first's, from -1 to 1."""
+        """The second run's score minus the first's, from -1 to 1."""
         return self._only["difference"]
 
     @property
@@ -47,7 +47,7 @@ class RunComparison(Sequence[ComparisonAmongSeveral]):
 
     @property
     def p(self) -> float:
-        """How likely a difference as large is between runs that are equally good."""
+        """The probability of a difference at least this large between equally good runs."""
         return self._only["p"]
 
     @property
@@ -103,7 +103,7 @@ class GateResult:
         self.results = results
         """The verdict on each task and group."""
         self.reread = reread
-        """Whether the stored verdicts of each run are those of today's code."""
+        """Whether the stored verdicts of each run agree with the current code."""
         self._asked = asked
 
     @property
@@ -113,12 +113,12 @@ class GateResult:
 
     @property
     def passed(self) -> bool:
-        """Whether the candidate passes; with undecided='pass' also where too few questions are there to tell."""
+        """Whether the candidate passes; with undecided='pass', also if there are too few questions to tell."""
         return self._options.exit_code(self.verdict) == 0
 
     @property
     def sentence(self) -> str:
-        """What the gate found, in words that need no statistics."""
+        """What the gate found, in plain words."""
         return gate_in_words(self.results, self.verdict)
 
     def as_json(self) -> dict[str, Any]:
@@ -144,7 +144,7 @@ class GateResult:
 
 
 def gate(candidate: RunLike, baseline: RunLike, **options: Any) -> GateResult:
-    """Say whether a candidate run may replace a baseline; the options are those of `dtbench gate` in Python's spelling.
+    """Test whether a candidate run may replace a baseline; the options are those of `dtbench gate`, with underscores.
 
     With `until="decided"` the candidate is asked in rounds until the verdict stands.
     """

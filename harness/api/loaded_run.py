@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """A run folder, for reading, also while it is written."""
+    """A run folder to read, even while it is being written."""
 
     def __init__(self, stored: StoredRun) -> None:
         self._stored = stored
@@ -50,18 +50,18 @@ class Run:
 
     @property
     def tasks(self) -> list[str]:
-        """The benchmarks that its last start asked."""
+        """The benchmarks requested by its last start."""
         return list(self.info["tasks"])
 
     @property
     def model(self) -> str:
-        """The name of what answered."""
+        """The name of the model."""
         about = self.info["model"]
         return str(about.get("model") or about.get("name"))
 
     @property
     def summary(self) -> Summary:
-        """summary.json; of a run that has none yet, what its records so far add up to."""
+        """summary.json, or for a run without one, a summary of its records so far."""
         stored = read_summary(self.path, Summary)
         if stored is not None:
             return stored
@@ -70,7 +70,7 @@ class Run:
 
     @property
     def notes(self) -> Sequence[str]:
-        """What whoever reads the scores should know."""
+        """Notes that readers of the scores should know."""
         summary = self.summary
         return [*(note for task in summary["tasks"] for note in task["notes"]), *summary.get("notes", ())]
 
@@ -84,23 +84,23 @@ class Run:
         return self._stored.records(self._one_task(task))
 
     def samples(self, **options: Any) -> pandas.DataFrame:
-        """Return a row for each answer, with question, options and verdicts; the options are those of samples_df()."""
+        """Return one row per answer, with question, options and verdicts; the options are those of samples_df()."""
         from dtbench.harness.frames.samples import samples_df
 
         return samples_df(self, **options)
 
     def chains(self, **options: Any) -> pandas.DataFrame:
-        """Return a row for each answer with reasoning, with a judge's marks; the options are those of chains_df()."""
+        """Return one row per answer with reasoning, with a judge's marks; the options are those of chains_df()."""
         from dtbench.harness.frames.chains import chains_df
 
         return chains_df(self, **options)
 
     def report(self, out: str | os.PathLike[str] | None = None, **options: Any) -> WrittenReport:
-        """Write the page of `dtbench report`, and return where it lies; the options are those of the command."""
+        """Write the page of `dtbench report` and return its path; the options are those of the command."""
         return report(self, out, **options)
 
     def export(self, format: str, **options: Any) -> Path:  # as the option of the command
-        """Write files as `dtbench export` does, and return where they lie; the options are those of the command."""
+        """Write files as `dtbench export` does and return their path; the options are those of the command."""
         from dtbench.harness.export.hub_push import push_folder
         from dtbench.harness.export.run_formats import RUN_FORMATS, format_writer
         from dtbench.harness.export.submission import write_submission
@@ -115,7 +115,7 @@ class Run:
         return written.path
 
     def as_json(self) -> Summary:
-        """Return what `dtbench run --json` prints of it."""
+        """Return what `dtbench run --json` prints for it."""
         return self.summary
 
     def _repr_html_(self) -> str:

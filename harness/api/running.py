@@ -54,7 +54,7 @@ async def run_async(
     progress: bool = False,
     **options: Any,
 ) -> Run:
-    """Do as run() does in the running event loop; where its task is cancelled, the run is stored as interrupted."""
+    """Do what run() does, in the running event loop; if its task is cancelled, the run is stored as interrupted."""
     return await _run_here(request_of(model, tasks, options), progress=progress)
 
 

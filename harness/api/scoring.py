@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class RunScores:
-    """The scores of a run, by today's code."""
+    """The scores of a run, computed by the current code."""
 
     def __init__(self, path: Path, rescored: Sequence[RescoredTask]) -> None:
         self._path, self._rescored = path, rescored
@@ -38,12 +38,12 @@ class RunScores:
 
     @property
     def official(self) -> float | None:
-        """The accuracy of the official script, of a run of one task."""
+        """The accuracy by the official script, for a run of one task."""
         return self._only["official"]["accuracy"]
 
     @property
     def strict(self) -> float | None:
-        """The strict accuracy over all items, of a run of one task."""
+        """The strict accuracy over all items, for a run of one task."""
         return self._only["strict"]["accuracy"]
 
     @property
@@ -79,7 +79,7 @@ class FileScores:
 
     @property
     def official(self) -> float:
-        """The accuracy of the official script."""
+        """The accuracy by the official script."""
         return self._report.total.accuracy
 
     @property
@@ -133,7 +133,7 @@ class _RunOptions:
 def score(
     answers: RunLike | Iterable[Mapping[str, Any]], task: str | Task | None = None, **options: Any
 ) -> RunScores | FileScores:
-    """Score a run again, or predictions: a file, rows or a DataFrame of a task; as the benchmark's authors do.
+    """Score a run again, or predictions (a file, rows or a DataFrame) for a task, as the benchmark's authors do.
 
     The options are those of `dtbench score`: scorer, min_evidence, chain; of a run task_file, data_dir and write; of
     predictions metadata and allow_duplicates.

@@ -11,7 +11,7 @@ from dtbench.harness.store.subset_types import QuestionSubset
 
 
 def subset(runs: Iterable[RunLike], size: int, **options: Any) -> QuestionSubset:
-    """Find a small set of questions that ranks runs as all of them do; `ids` has it, `left_out` its error.
+    """Select a small set of questions that ranks runs like the whole; `ids` has the set, `left_out` its error.
 
     The options are those of `dtbench subset` in Python's spelling: out, task, score, seed.
     """

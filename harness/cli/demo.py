@@ -62,15 +62,15 @@ def demo_command(out: Out = None, backend: Backend = None) -> None:
 
 
 _HEARD = "What it says about clips that it hears:"
-_UNHEARD = "The same questions, each with the clip of another one. `listening` is what the sound is worth:"
+_UNHEARD = "The same questions, each with another question's clip. `listening` is what hearing adds to the score:"
 
 
 def _begin(engine: str, folder: Path, *, again: bool) -> str:
     how = {"vllm": "vLLM", "local": "transformers"}[engine]
-    there = f"\nIt is there from an earlier call; for a fresh one delete {folder}." if again else ""
+    there = f"\nThe run exists already; delete {folder} to start over." if again else ""
     return f"""\
-The model in the box, mini, answers the benchmark in the box, mini, with {how}. Both were made by dtbench from nothing
-but code, and nothing is fetched. The run goes to {folder}.{there}"""
+The bundled model, mini, answers the bundled benchmark, mini, with {how}. Both were made from code alone, and nothing is
+downloaded. The run goes to {folder}.{there}"""
 
 
 def _next(folder: Path, engine: str, report: Path) -> str:
@@ -84,16 +84,16 @@ def _next(folder: Path, engine: str, report: Path) -> str:
                 NextStep(["run", "--model", "random", "--tasks", NAME, "--out", random]),
                 NextStep(["compare", random, folder]),
                 NextStep(["report", random, folder]),
-                NextStep(["models"], "what else has a short name"),
-                NextStep(["tasks"], "the benchmarks; `dtbench data pull mmar` fetches one"),
+                NextStep(["models"], "other models with a short name"),
+                NextStep(["tasks"], "the benchmarks; `dtbench data pull mmar` downloads one"),
             ]
         )
     )
     return f"""
-Open {report} in a browser: every answer with its clip. Beside it
+Open {report} in a browser: every answer with its clip. Next to it
 are run.json (how it was made), mini.jsonl (the answers), mini.questions.jsonl and summary.json. {TITLE}
 
 {steps}
 
-The first one makes it think before it answers, which it was never taught: training is for that. A checkpoint of yours,
-a hub id or the URL of an endpoint goes in place of mini, and mmar, mmau-mini or mmsu in place of the task."""
+The first one asks it to reason before it answers, which it was never taught: training is for that. Replace mini with your
+own checkpoint, a hub id or the URL of an endpoint, and the task with mmar, mmau-mini or mmsu."""

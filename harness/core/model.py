@@ -26,18 +26,18 @@ class Model(Protocol):
     for their channels are then mixed down, and run.json says so."""
 
     async def generate(self, prompt: Prompt) -> Response:
-        """Answer one prompt; raise a ModelError where it cannot."""
+        """Answer one prompt; raise a ModelError if that fails."""
         ...
 
     def describe(self) -> Mapping[str, Any]:
-        """Return what run.json says of it: names, versions, settings; never a secret.
+        """Return what run.json records about it: names, versions, settings; never a secret.
 
         `chain` is its own pair of tags around its chain of thought, by which its answers are read.
         """
         ...
 
     async def aclose(self) -> None:
-        """Close connections and end processes."""
+        """Close connections and stop processes."""
         ...
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 
 class Clip(Protocol):
-    """An audio clip that is read only when it is needed."""
+    """An audio clip that is read only when needed."""
 
     @property
     def label(self) -> str:
@@ -65,13 +65,13 @@ class Sample:
     id: str
     question: str
     choices: tuple[str, ...]
-    """Its options; none where it is asked openly."""
+    """Its options; empty for an open question."""
     answer: str | None
-    """The right option's text, or what is right of an open answer; None where the authors withhold it."""
+    """The text of the right option, or the right answer to an open question; None if the authors withhold it."""
     clips: tuple[Path | Clip, ...]
     """What is heard, in order."""
     groups: Mapping[str, str]
-    """What the benchmark reports by (heading -> value); never shown to a model."""
+    """Groups by which the benchmark reports (heading -> value); never shown to a model."""
     item: Mapping[str, Any]
     """The record as published, without audio: what official scorers and exports read."""
 
@@ -129,7 +129,7 @@ class FewShotExample:
 
 @dataclass(frozen=True, slots=True, init=False)
 class Prompt:
-    """The input of a model: words and clips, nothing that gives the answer away."""
+    """The input of a model: text and clips, nothing that gives the answer away."""
 
     text: str
     """`{audio 1}` stands where the first clip goes, and so on; clips that have no such mark come before the words."""

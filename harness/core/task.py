@@ -68,7 +68,7 @@ class ChainEdit(NamedTuple):
 
 
 class Task(Scorer, ABC):
-    """A benchmark. A new one needs a name and samples(); the rest has a default."""
+    """A benchmark. A new one needs a name and samples(); everything else has a default."""
 
     title: ClassVar[str] = ""
     paper: ClassVar[str] = ""
@@ -80,17 +80,17 @@ class Task(Scorer, ABC):
     open_wordings: ClassVar[Mapping[str, str]] = OPEN_WORDINGS
     """Style of answer -> what follows a question without options."""
     answers_each: int | None = None
-    """How many answers to a question its score takes; None where any number will do."""
+    """How many answers per question its score needs; None for any number."""
     prescribed: Mapping[str, str] = MappingProxyType({})
-    """Options of a model, as -M names them, that the benchmark prescribes; those of the user override them."""
+    """Model options (as for -M) that the benchmark prescribes; the user's own override them."""
     stereo: ClassVar[bool] = False
-    """Whether its clips are heard with their channels, as questions about left and right need it."""
+    """Whether clips keep their channels, as questions about left and right need."""
     makes_clips: ClassVar[bool] = False
-    """Whether its clips are made when they are first read, in the folder that data_dir names: nothing is fetched."""
+    """Whether its clips are generated in data_dir when first read, so that nothing is downloaded."""
     copies_questions: ClassVar[bool] = True
-    """Whether a run folder may hold copies of its questions; False where their licence forbids it."""
+    """Whether a run folder may hold copies of its questions; False if their licence forbids it."""
     needs_load: ClassVar[bool] = False
-    """Whether reading and scoring need what load() leaves in the task, so that copies of its questions do not do."""
+    """Whether reading and scoring need state set by load(), so that copies of the questions are not enough."""
     defined_in: Path | None = None
     """The file that defines it, where that is a user's and no Python."""
 
@@ -128,7 +128,7 @@ class Task(Scorer, ABC):
         return GivenTask(name, read_rows(samples, name, layout), scorers, shown)
 
     def chain_criteria(self, item: Mapping[str, Any], chain: str) -> Sequence[bool] | None:
-        """Return which criteria of a question a chain of thought meets; None where only a judge could tell.
+        """Return which criteria of a question a chain of thought meets; None if only a judge can tell.
 
         A training reports them of each stage. `item` is the question as its Sample holds it.
         """
@@ -155,7 +155,7 @@ class Task(Scorer, ABC):
 
     @abstractmethod
     def samples(self, data_dir: Path | None) -> Iterable[Sample]:
-        """Yield the questions, from data_dir where the user names one."""
+        """Yield the questions, from data_dir if the user gives one."""
 
     def examples(self, data_dir: Path | None) -> Sequence[Sample]:
         """Return questions with their answers, of which --num-fewshot N shows the first N before each question.
@@ -178,11 +178,11 @@ class Task(Scorer, ABC):
         return Dataset(data.samples, data.version, data.source, notes)
 
     def prompt(self, sample: Sample) -> Prompt:
-        """Word a question with lettered options, to be answered at once; override it for words of your own."""
+        """Word a question with lettered options, to be answered directly; override it for your own prompt."""
         return self._word_question(sample, "direct")
 
     def prompt_for(self, sample: Sample, style: str) -> Prompt:
-        """Word a question for a style of answer; words of an own prompt() stand before the style's."""
+        """Word a question for an answer style; the text of prompt() comes before that of the style."""
         if style == "direct":
             return self.prompt(sample)
         if type(self).prompt is Task.prompt:
