@@ -95,5 +95,5 @@ are run.json (how it was made), mini.jsonl (the answers), mini.questions.jsonl a
 
 {steps}
 
-The first one asks it to reason before it answers, which it was never taught: training is for that. Replace mini with your
-own checkpoint, a hub id or the URL of an endpoint, and the task with mmar, mmau-mini or mmsu."""
+The first one asks it to reason before it answers, which it was never taught: training is for that. Replace mini with
+your own checkpoint, a hub id or the URL of an endpoint, and the task with mmar, mmau-mini or mmsu."""

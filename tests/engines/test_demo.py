@@ -52,7 +52,7 @@ def test_a_second_call_shows_the_same_and_asks_nothing(first: Done, home: Path) 
     before = answers.read_bytes()
     again = demo()
     assert again.code == 0, again.err
-    assert "It is there from an earlier call; for a fresh one delete results/runs/demo-local." in again.out
+    assert "The run exists already; delete results/runs/demo-local to start over." in again.out
     assert "loading" not in again.err
     assert tables(again) == tables(first)
     assert answers.read_bytes() == before
