@@ -112,6 +112,16 @@ def test_bars_have_an_axis_and_the_line_of_chance(browser: Browser, one: Path, r
     assert {*lines} == {f"{100 * chance:.2f}%"}
     marks = browser.run("[...document.querySelector('.axis-row .bar-axis').children].map(one => one.innerText)")
     assert marks == ["0", "25", "50", "75", "100", "chance"]
+    boxes = browser.run(
+        "[...document.querySelector('.axis-row .bar-axis').children].map(one => one.getBoundingClientRect().toJSON())"
+    )
+    assert [
+        (marks[place], marks[later])
+        for place, one_box in enumerate(boxes)
+        for later, other in enumerate(boxes[place + 1 :], place + 1)
+        if one_box["left"] < other["right"] and other["left"] < one_box["right"]
+        if one_box["top"] < other["bottom"] and other["top"] < one_box["bottom"]
+    ] == []
 
 
 def test_two_runs_stand_side_by_side_with_what_got_worse_first(
