@@ -245,7 +245,7 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("mine")
     for place in (path, path / "below"):
-        with pytest.raises(UserError, match=r"this is a file|Not a directory"):
+        with pytest.raises(UserError, match=r"this is a file|is a file, so nothing can be in it"):
             RunFolder.start(place, SETTINGS)
         with pytest.raises(UserError, match="not a run folder: this is a file"):
             StoredRun.open(place)
@@ -264,7 +264,7 @@ def test_a_folder_in_the_place_of_records_is_one_clear_error(folder: Path) -> No
         (folder / f"{TASK}.jsonl").mkdir()
         with pytest.raises(DataError, match="cannot be read"):
             run.finished(TASK)
-        with pytest.raises(UserError, match="cannot be written"):
+        with pytest.raises(UserError, match="this is a folder"):
             run.append(TASK, record(0))
 
 
@@ -308,7 +308,7 @@ def test_a_summary_that_cannot_be_removed_is_one_line_with_its_path(folder: Path
         (folder / "summary.json").mkdir()
         with pytest.raises(UserError) as raised:
             run.drop_summary()
-    assert str(raised.value).startswith(f"{folder / 'summary.json'}: cannot be written (")
+    assert str(raised.value).startswith(f"{folder / 'summary.json'}: this is a folder")
 
 
 # Secrets
