@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -186,10 +186,6 @@ def _refuse_odd_tables(task: Task, origin: str) -> None:
                 raise TaskError(
                     f"{origin}: {attribute} of the task {type(task).__name__} holds {one!r}; write {example}."
                 )
-
-
-def _all_texts(names: Iterable[object]) -> bool:
-    return all(isinstance(name, str) for name in names)
 
 
 def _instance(kind: type[Task], origin: str) -> Task:

@@ -234,10 +234,6 @@ def _verdict(answer: AnsweredQuestion, score: Score) -> _ScoredAnswer | None:
     return _ScoredAnswer(official["correct"], choice) if official["counted"] else None
 
 
-def _sample_hash(question: str, gold: Sequence[str]) -> str:
-    return hashlib.sha256("".join([question, *gold]).encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def _output(answer: AnsweredQuestion) -> dict[str, Any]:
     if "error" in answer.record:
         return {"raw": [], "reasoning_trace": None}

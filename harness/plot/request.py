@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from dtbench.harness.compare.paired import ScoreName
 from dtbench.harness.core.errors import UserError, did_you_mean
@@ -99,8 +99,3 @@ class PlotOptions:
         ):
             if given and self.kind != kind:
                 raise UserError(f"{flag}: only --kind {kind} takes it, and this is --kind {self.kind}.")
-
-    def as_arguments(self) -> dict[str, Any]:
-        """Return what plot_runs() takes beside the runs."""
-        names = ("kind", "by", "task", "score", "labels", "metrics", "baseline", "task_file")
-        return {name: getattr(self, name) for name in names}

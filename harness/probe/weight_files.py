@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from dtbench.models.checkpoints.tensors import Tensor, plain_name
@@ -99,8 +98,3 @@ def _of_experts(tensor: Tensor, module: str, leaf: str) -> Iterator[WeightSlice]
         expert, which = divmod(place, len(leaves))
         name = f"{module}.{expert}.{leaves[which]}.weight"
         yield WeightSlice(name, tensor, tensor.dtype, rows, columns, tensor.start + place * length, expert)
-
-
-def folder_of_file(one: WeightSlice) -> Path:
-    """Return the folder of the checkpoint that a slice is of."""
-    return one.source.file.parent

@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.price import TOKENS_OUT
 from dtbench.harness.core.schema import Sample, is_count
 from dtbench.harness.report.columns import Kind, PackedColumns, TextPart, TextParts, ValueNumbers
@@ -182,9 +181,3 @@ class TaskAnswers:
         numbers = ValueNumbers()
         column = columns.add("I", [numbers.number(self._groups.get(id_, {}).get(heading)) for id_ in ids])
         return {"heading": heading, "values": numbers.values(), "column": column}
-
-
-def known_questions(data: Dataset | None, ids: Sequence[str]) -> int:
-    """Count the questions whose text is at hand."""
-    places = {} if data is None else data.places()
-    return sum(id_ in places for id_ in ids)

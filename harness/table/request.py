@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from dtbench.harness.core.errors import UserError, did_you_mean
 from dtbench.harness.core.options import OUTPUT, TESTS, Argument, Option, RunLabels, TaskFile, check_options
@@ -103,8 +103,3 @@ class TableOptions:
             )
         if (self.published or self.reports) and self.by == TASKS:
             raise UserError("--by task: published rows stand in the table of one benchmark; leave --by out.")
-
-    def as_arguments(self) -> dict[str, Any]:
-        """Return what paper_table() takes beside the runs."""
-        names = ("by", "task", "score", "published", "reports", "rubric", "interval", "decimals", "task_file")
-        return {"labels": self.labels, **{name: getattr(self, name) for name in names}}
