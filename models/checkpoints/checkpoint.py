@@ -14,7 +14,7 @@ from dtbench.models.checkpoints import families, hub, trust
 from dtbench.models.checkpoints.adapters import CONFIG, Adapter, read_adapter_config
 from dtbench.models.checkpoints.families import Family
 from dtbench.models.checkpoints.quantization import quantization
-from dtbench.models.checkpoints.tensors import ADAPTER_FILES, WEIGHTS, refuse_cut_weights
+from dtbench.models.checkpoints.tensors import ADAPTER_FILES, WEIGHTS
 
 OPTIONS = ("family", "adapter", "adapter_mode", "base", "weights")
 """The -M options that say what a checkpoint is; all others are those of the backend."""
@@ -75,11 +75,6 @@ class Checkpoint(NamedTuple):
             trust.refuse_pickles(folder, trust.pickled_weights(folder))
         if self.adapter is not None and not self.pickles:
             trust.refuse_pickles(Path(self.adapter.folder), trust.pickled_adapter(Path(self.adapter.folder)))
-
-    def refuse_cut_weights(self) -> None:
-        """Raise a UserError where weights that lie in a folder here are not whole."""
-        if self.is_local:
-            refuse_cut_weights(Path(self.source))
 
     def content_hash(self) -> str | None:
         """Hash the weights and the files beside them to twelve digits; None for a checkpoint that is not here."""

@@ -22,7 +22,7 @@ from dtbench.models.checkpoints.adapters import Adapter
 from dtbench.models.checkpoints.checkpoint import Checkpoint
 from dtbench.models.checkpoints.hub import fetch
 from dtbench.models.checkpoints.merge import merge
-from dtbench.models.checkpoints.tensors import checkpoint_tensors
+from dtbench.models.checkpoints.tensors import checkpoint_tensors, refuse_cut_weights
 from dtbench.models.checkpoints.trust import refuse_no_weights
 
 T = TypeVar("T")
@@ -56,7 +56,9 @@ async def in_a_thread(make: Callable[[Checkpoint, Notify], T], checkpoint: Check
 def merged_checkpoint(checkpoint: Checkpoint, notify: Notify) -> Checkpoint:
     """Return the checkpoint with its adapter merged into it, and wait for that."""
     if checkpoint.is_local:
-        refuse_no_weights(Path(checkpoint.source).expanduser())
+        folder = Path(checkpoint.source).expanduser()
+        refuse_no_weights(folder)
+        refuse_cut_weights(folder)
     adapter = checkpoint.adapter
     if adapter is None or adapter.mode != "merge":
         return checkpoint

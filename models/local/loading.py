@@ -81,7 +81,6 @@ def load_model(checkpoint: Checkpoint, settings: LocalSettings, where: Mapping[s
     """Load the weights straight onto their devices, and refuse a checkpoint that lacks some."""
     import torch
 
-    checkpoint.refuse_cut_weights()
     device = settings.device if settings.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     _refuse_absent(device)
     how = {**_placement(settings, device), **_quantization(settings), **where}

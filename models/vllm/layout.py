@@ -60,7 +60,6 @@ async def engine_folders(checkpoint: Checkpoint, notify: Notify) -> EngineFolder
 
 
 def _folders(checkpoint: Checkpoint, notify: Notify) -> EngineFolders:
-    checkpoint.refuse_cut_weights()
     checkpoint = merged_checkpoint(checkpoint, notify)
     adapter, whole = checkpoint.adapter, _THINKERS.get(checkpoint.architecture or "")
     if adapter is None and whole is None:
