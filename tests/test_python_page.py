@@ -51,7 +51,7 @@ def test_every_line_of_the_page_works_in_a_notebook(tmp_path: Path, chat: Chat) 
         (tmp_path / f"{name}.wav").write_bytes(tone(seconds=0.2))
     cells = [nbformat.v4.new_code_cell(block.replace(URL, chat.url)) for block in BLOCKS]
     done = executed(nbformat.v4.new_notebook(cells=cells), tmp_path)
-    shown = next(cell for cell in done.cells if "the cards of the report" in cell.source).outputs[-1]
+    shown = next(cell for cell in done.cells if "shows the score cards of the report" in cell.source).outputs[-1]
     assert "95 % interval" in shown["data"]["text/html"]
     assert dtbench.load(tmp_path / "runs" / "birds").scores()["official"]["accuracy"] == 0.5
     assert dtbench.load(tmp_path / "runs" / "two-tasks").tasks == ["mini", "mini-train-1"]

@@ -13,7 +13,7 @@ import typer
 from dtbench.harness.cli.acoustic_tables import add_gains, print_gains
 from dtbench.harness.cli.next_steps import NextStep, print_next
 from dtbench.harness.cli.tables import percent, print_rows
-from dtbench.harness.cli.terminal import print_line
+from dtbench.harness.cli.terminal import print_line, print_note
 from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.compare.paired import ScoreName, SharedTask
 from dtbench.harness.compare.several import compare_runs
@@ -78,7 +78,7 @@ def compare_command(
         found = f"{len(runs)} run" + "s" * (len(runs) != 1)
         raise UserError(f"compare: two or more run folders are expected, the baseline first; found {found}.")
     if twice := [run for number, run in enumerate(runs) if run.resolve() in [one.resolve() for one in runs[:number]]]:
-        raise UserError(f"compare: {twice[0]} is named twice; name each run once.")
+        print_note(f"{twice[0]} is named twice: a run does not differ from itself")
     baseline, *others = [StoredRun.open(path) for path in runs]
     comparisons = compare_runs(baseline, others, task, score)
     if view.acoustics:

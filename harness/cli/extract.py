@@ -52,7 +52,7 @@ def _lines(source: Path | None) -> Iterator[tuple[str, str]]:
                 if line.strip():
                     found = True
                     yield f"{name}: line {number}", line
-        if not found:
+        if source and not found:
             raise UserError(f"{name}: no line is in it; {EXPECTED} are expected.")
     except OSError as error:
         raise UserError(f"{name}: cannot be read ({error.strerror}); {EXPECTED} are expected.") from None

@@ -17,7 +17,6 @@ from dtbench.harness.compare import gate as gates
 from dtbench.harness.compare.gate import GateOptions, GateVerdict
 from dtbench.harness.compare.gate_files import verdict_sentence, write_junit, write_markdown
 from dtbench.harness.compare.words import gate_in_words
-from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.options import OUTPUT, AsJson, Option
 from dtbench.harness.core.output_paths import refuse_no_file
 
@@ -41,8 +40,6 @@ def gate_command(options: GateOptions, junit: Junit = None, markdown: Markdown =
     more than --max-drop, if given). With --history, the last nights are pooled against one baseline, and all --looks
     share the false-alarm rate --alpha. Runs on different questions, or with different settings, do not pass.
     """
-    if options.baseline.resolve() == options.candidate.resolve():  # two variables of a workflow that are one
-        raise UserError(f"--baseline and --candidate are one run, {options.baseline}: name the two that are compared.")
     refuse_no_file("--junit", junit, such_as="gate.xml")
     refuse_no_file("--markdown", markdown, such_as="gate.md")
     asked: tuple[int, int] | None = None
@@ -56,6 +53,8 @@ def gate_command(options: GateOptions, junit: Junit = None, markdown: Markdown =
         results, asked = decided.results, (decided.asked, decided.of)
     from dtbench.tasks.reread import reread_runs
 
+    if options.baseline.resolve() == options.candidate.resolve():  # two variables of a workflow that are one
+        print_note(f"--baseline and --candidate are one run, {options.baseline}: a run does not differ from itself")
     runs = dict.fromkeys([options.baseline, *(Path(run) for one in results for run in one.runs)])
     reread = reread_runs(runs, options.task)
     verdict = gates.worst_verdict(results)

@@ -58,7 +58,7 @@ def read_prompt(prompt: str | Path, needed: Collection[str] = PROMPT_PARTS) -> P
     missing = [f"{{{mark}}}" for mark in PROMPT_PARTS if mark in needed and mark not in marks]
     if missing:
         shown = "" if is_prompt(prompt) else f" {prompt}"
-        raise UserError(f"--prompt{shown}: {' and '.join(missing)} must stand in it, each in its place.")
+        raise UserError(f"--prompt{shown}: the prompt needs {' and '.join(missing)}; write each where it belongs.")
     return PromptWords(template)
 
 

@@ -269,11 +269,11 @@ def test_a_wrong_wish_is_one_line(made: Callable[..., Path], options: list[str],
     assert complaint in gated(base, other, *options).refusal()
 
 
-def test_a_run_is_not_compared_with_itself(made: Callable[..., Path], tmp_path: Path) -> None:
+def test_a_run_that_is_compared_with_itself_is_told(made: Callable[..., Path], tmp_path: Path) -> None:
     base, other = made("base", right_but()), made("other", right_but(1))
-    assert gated(base, base / ".." / base.name).refusal().startswith("error: --baseline and --candidate are one run")
-    said = call("compare", base, other, base).refusal()
-    assert said == f"error: compare: {base} is named twice; name each run once."
+    itself = "a run does not differ from itself"
+    assert f"--baseline and --candidate are one run, {base}: {itself}" in gated(base, base / ".." / base.name).err
+    assert f"{base} is named twice: {itself}" in call("compare", base, other, base).err
     assert call("subset", base, other, base, "--size", "5").refusal().endswith("is named twice; name each run once.")
 
 

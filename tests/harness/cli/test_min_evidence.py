@@ -256,7 +256,7 @@ def test_the_help_names_every_level(command: str) -> None:
 def test_the_page_of_scores_names_the_usual_threshold() -> None:
     page = Path(__file__).resolve().parents[3] / "docs" / "scores.md"
     told = " ".join(page.read_text().split())
-    assert f"`--min-evidence LEVEL` decides what counts, `{DEFAULT_MIN_EVIDENCE}` where it is left out" in told
+    assert f"`--min-evidence LEVEL` sets the weakest level that counts (`{DEFAULT_MIN_EVIDENCE}` by default)" in told
 
 
 OUTPUTS = (

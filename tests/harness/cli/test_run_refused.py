@@ -81,7 +81,7 @@ SAID: dict[str, tuple[Sequence[str], str]] = {
     ),
     "a prompt without places": (
         (*MODEL, *MMAR, "--prompt", "words"),
-        "--prompt words: {question} and {options} must stand in it, each in its place.",
+        "--prompt words: the prompt needs {question} and {options}; write each where it belongs.",
     ),
     "shuffled alone": (
         (*MODEL, *MMAR, "--audio", "shuffle", "--data-dir", "alone"),

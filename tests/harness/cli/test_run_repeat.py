@@ -71,6 +71,7 @@ def in_a_folder_with_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     Path("weights").mkdir()
     Path("ids.txt").write_text("a\nb\n")
     Path("words.txt").write_text(WORDS)
+    Path("birds.py").write_text(BIRDS)
     Path("system.txt").write_text("You listen.")
     return tmp_path
 
@@ -147,7 +148,6 @@ def test_a_flag_is_repeated_from_the_folder_of_a_run_by_the_command_line(
 ) -> None:
     items = audible_data(Path("data"), 4)
     Path("ids.txt").write_text(items[2]["id"])
-    Path("birds.py").write_text(BIRDS)
     others = [{"id": item["id"], "question": f"In other words: {item['question']}"} for item in items]
     Path("others.jsonl").write_text("\n".join(map(json.dumps, others)))
     base = ("--tasks", "mmar") if name not in {"tasks", "task_file", "num_fewshot"} else ()

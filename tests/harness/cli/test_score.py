@@ -253,10 +253,11 @@ def test_broken_mmau_metadata_is_refused_with_the_reason(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("where", ["gone/rows.jsonl", ".", "p.jsonl/rows.jsonl"])
-def test_rows_that_cannot_be_written_are_the_machines_failure(predictions: Path, where: str) -> None:
+def test_rows_whose_place_is_wrong_are_refused_before_anything_is_scored(predictions: Path, where: str) -> None:
     rows = predictions.parent / where
-    line = call("score", "--task", "mmar", "--predictions", predictions, "--rows", rows).refusal(code=3)
-    assert line.startswith(f"error: --rows {rows}: cannot be written (")
+    done = call("score", "--task", "mmar", "--predictions", predictions, "--rows", rows)
+    assert done.refusal().startswith(f"error: --rows {rows}: ")
+    assert done.out == ""
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -179,7 +179,10 @@ def test_a_run_whose_model_is_not_known_needs_one() -> None:
 
 
 def test_another_repeat_than_the_run_has_is_refused() -> None:
-    assert "--sample 1: the run has 1 answers" in call("faithful", "run", "--sample", "1").refusal()
+    assert (
+        "--sample 1: the run has one answer per question, number 0; leave --sample out."
+        in call("faithful", "run", "--sample", "1").refusal()
+    )
 
 
 def test_the_table_has_a_line_for_each_change_and_says_what_the_columns_are() -> None:

@@ -83,5 +83,5 @@ def test_options_are_permuted_only_where_there_are_some() -> None:
 
 def test_a_prompt_names_the_places_of_what_the_questions_have() -> None:
     assert read_prompt("Say what you hear: {question}", {"question"}).template == "Say what you hear: {question}"
-    with pytest.raises(UserError, match=r"\{options\} is missing"):
+    with pytest.raises(UserError, match=r"the prompt needs \{options\};"):
         read_prompt("Say what you hear: {question}", {"question", "options"})

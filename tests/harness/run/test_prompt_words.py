@@ -60,7 +60,7 @@ def test_a_file_stands_before_a_name_and_an_unknown_name_is_one_line(
     (tmp_path / "r1-aqa").mkdir()
     (tmp_path / "r1-aqa" / "mmau").write_text("{question} {options}")
     assert read_prompt("r1-aqa/mmau").template == "{question} {options}"
-    with pytest.raises(UserError, match=r"--prompt: \{options\} is missing"):
+    with pytest.raises(UserError, match=r"--prompt: the prompt needs \{options\};"):
         read_prompt("Well: {question}")
 
 

@@ -158,7 +158,7 @@ def test_a_line_that_is_right_but_no_record_is_an_error_with_its_place(tmp_path:
     (line, _) = read(path)
     assert isinstance(line, RecordLine)
     for reads in (line.key, lambda: line.record(Record)):
-        with pytest.raises(DataError, match=r"toy\.jsonl, line 1: no record"):
+        with pytest.raises(DataError, match=r"toy\.jsonl, line 1: not a dtbench record"):
             reads()
 
 

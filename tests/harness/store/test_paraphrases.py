@@ -59,7 +59,7 @@ def test_a_file_without_a_paraphrase_and_one_that_is_no_text_are_refused(tmp_pat
     (tmp_path / "clip").write_bytes(b"\xff\xfb\x90")
     with pytest.raises(UserError, match="not UTF-8 text"):
         read_paraphrases(tmp_path / "clip")
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="none: there is no such file"):
         read_paraphrases(tmp_path / "none")
 
 

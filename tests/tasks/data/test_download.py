@@ -16,7 +16,7 @@ import pytest
 import small_data
 from hub_server import Hub, serving_hub
 
-from dtbench.harness.core.errors import MachineryError
+from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.tasks.data.download import fetch_all
 from dtbench.tasks.data.sources import SOURCES, HubFile, WebFile, git_blob_hash
 
@@ -174,6 +174,6 @@ def test_a_pin_names_a_commit_and_never_a_branch() -> None:
 
 def test_a_folder_that_cannot_be_made_is_one_line_and_nothing_is_fetched(hub: Hub, tmp_path: Path) -> None:
     (tmp_path / "taken").touch()
-    with pytest.raises(MachineryError, match=r"taken/mmar: cannot create the folder \(Not a directory\): name another"):
+    with pytest.raises(UserError, match=r"taken/mmar: cannot create the folder \(Not a directory\): name another"):
         fetch_all("mmar", [web_file(hub)], tmp_path / "taken" / "mmar")
     assert hub.asked == []
