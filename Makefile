@@ -46,8 +46,10 @@ bench: .venv/.dev  ## how long things take, and docs/benchmarks.md anew; an hour
 architectures: vllm  ## a tiny checkpoint of every architecture through vLLM and transformers, and a table of what was equal
 	DTBENCH_WHOLE=1 $(BIN)/python -m pytest --quiet tests/engines/test_architectures.py tests/engines/test_adapters.py
 
-whole: vllm  ## what `make test` shortens: every architecture of the tiny checkpoints, every question of mini to vLLM
+whole: vllm train-env  ## what `make test` shortens: every architecture of the tiny checkpoints, every question of mini to vLLM
 	DTBENCH_WHOLE=1 $(BIN)/python -m pytest tests/engines/test_architectures.py tests/engines/test_adapters.py tests/engines/test_mini_checkpoint.py
+	DTBENCH_WHOLE=1 DTBENCH_KILLS=50 $(BIN)/python -m pytest -m whole tests
+	DTBENCH_KILLS=50 $(BIN)/python -m pytest tests/harness/cli/test_run_killed.py tests/harness/store/test_crash.py
 
 faults: .venv/.dev  ## the campaign of faults, whole: kills, full disks, damaged files and the rest, and a table of what was lost
 	@rm -f .faults.jsonl

@@ -39,6 +39,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> EnginesFirst
     return EnginesFirst(config, log)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave slow proofs to `make whole`."""
+    if os.environ.get("DTBENCH_WHOLE") == "1":
+        return
+    slow = [item for item in items if item.get_closest_marker("whole")]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in slow]
+
+
 @pytest.fixture(autouse=True)
 def no_secret_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one test gave as a secret is masked in no other one."""

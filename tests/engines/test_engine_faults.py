@@ -153,6 +153,7 @@ def test_a_short_absence_is_bridged(vllm_server: Server, birds: Path, ids: Seque
     assert_whole(out, ids)
 
 
+@pytest.mark.whole
 def test_the_other_endpoint_takes_over_and_the_one_that_was_away_is_used_again(
     vllm_server: Server, birds: Path, tmp_path: Path
 ) -> None:
@@ -192,6 +193,7 @@ def test_a_killed_server_that_comes_back_costs_no_answer(
     assert_whole(out, ids)
 
 
+@pytest.mark.whole
 def test_a_server_that_does_not_come_back_ends_the_run_and_the_next_one_completes_it(
     vllm_server: Server, birds: Path, ids: Sequence[str], tmp_path: Path
 ) -> None:

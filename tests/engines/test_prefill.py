@@ -23,6 +23,7 @@ WORDS = {*VOCABULARY, "<think>", "</think>"}
 ASKED = 4
 
 
+@pytest.mark.whole
 def test_the_model_in_the_box_continues_its_changed_chains(tmp_path: Path) -> None:
     need("transformers")
     ids = list(BY_ID)[:ASKED]

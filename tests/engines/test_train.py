@@ -214,8 +214,15 @@ def test_the_report_shows_every_evaluation_every_curve_and_every_pair_of_a_train
 
 @pytest.mark.parametrize(
     ("fault", "told"),
-    [(DEAF, "the policy is deaf"), (HARD_OF_HEARING, "differs from the one being trained (divergence")],
-    ids=["deaf", "hard of hearing"],
+    [
+        pytest.param(DEAF, "the policy is deaf", id="deaf"),
+        pytest.param(
+            HARD_OF_HEARING,
+            "differs from the one being trained (divergence",
+            id="hard of hearing",
+            marks=pytest.mark.whole,
+        ),
+    ],
 )
 def test_a_trainer_that_loses_the_clip_is_stopped_at_its_first_step(
     tmp_path: Path, fault: dict[str, str], told: str

@@ -185,6 +185,7 @@ def test_an_option_that_vllm_does_not_know_is_one_line(tiny_qwen2_audio: Path, b
     assert "The whole log: " in done.err
 
 
+@pytest.mark.whole
 def test_an_architecture_that_vllm_does_not_serve_is_one_line(
     tiny_qwen2_audio: Path, birds: Path, tmp_path: Path
 ) -> None:

@@ -30,7 +30,7 @@ from runs import (
 from small_data import Item
 from small_disk import small_disk
 
-KILLS = int(os.environ.get("DTBENCH_KILLS", "50"))
+KILLS = int(os.environ.get("DTBENCH_KILLS", "20"))
 """At random moments of a scripted run; of one at an endpoint a tenth as many."""
 QUESTIONS = 20 * KILLS
 
@@ -61,7 +61,7 @@ def kill_at_random(arguments: Sequence[str | Path], out: Path, chance: random.Ra
         assert run.wait() == -signal.SIGKILL
 
 
-def test_a_run_killed_fifty_times_ends_as_one_that_nobody_disturbed(tmp_path: Path) -> None:
+def test_a_run_killed_again_and_again_ends_as_one_that_nobody_disturbed(tmp_path: Path) -> None:
     items = mmar_data(tmp_path / "data", QUESTIONS)
     model = slow_script(tmp_path / "script.jsonl", items)
     asked: Arguments = (
