@@ -160,7 +160,7 @@ def test_what_is_no_client_is_refused() -> None:
 def test_a_model_of_a_module_may_be_made_by_a_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     audible_data(tmp_path / "data", 3)
     with chatting() as chat:
-        (tmp_path / "mine.py").write_text(
+        (tmp_path / "client_of_mine.py").write_text(
             "import dtbench, openai\n"
             "def model(temperature: float = 0.0):\n"
             f"    client = openai.AsyncOpenAI(base_url={chat.url!r}, api_key='none')\n"
@@ -168,7 +168,7 @@ def test_a_model_of_a_module_may_be_made_by_a_function(tmp_path: Path, monkeypat
         )
         monkeypatch.syspath_prepend(tmp_path)
         out = ("--data-dir", tmp_path / "data", "--out", tmp_path / "out")
-        done = call("run", "--model", "mine:model", "-M", "temperature=0.5", "--tasks", "mmar", *out)
+        done = call("run", "--model", "client_of_mine:model", "-M", "temperature=0.5", "--tasks", "mmar", *out)
         assert [asked.json()["temperature"] for asked in chat.asked] == [0.5, 0.5, 0.5]
     assert done.code == 0, done
     assert len(records(tmp_path / "out")) == 3
