@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from dtbench.harness.cli.terminal import print_line
+from dtbench.harness.stats.paired_tests import Bounds
 
 if TYPE_CHECKING:
     from dtbench.harness.store.claim_types import ClaimResult
 
 INDENT = 11
 _TITLE = "What the recipe claims, and what is seen here (in points, with 95 % intervals over questions):"
+_HERE = {"met": "it holds here", "refuted": "it does not hold here", "undecided": "not clear here"}
 _PLAIN = {"criteria": " criteria", "words": " words"}
 """Measures that are no shares, and their unit."""
 
@@ -40,12 +42,9 @@ def _reading(one: ClaimResult) -> Iterator[str]:
     if one["difference"] is None or one["low"] is None or one["high"] is None:
         yield one["why"]
         return
-    if one["difference"] >= one["at_least"] and one["low"] > 0:
-        yield "it holds here"
-    elif one["high"] < one["at_least"]:
-        yield "it does not hold here"
-    else:
-        yield "not clear here"
+    from dtbench.training.claims.verdicts import verdict_of
+
+    yield _HERE[verdict_of(Bounds(one["difference"], one["low"], one["high"]), one["at_least"])]
     if len(one["seeds"]) < one["seeds_wanted"]:
         yield f"a verdict takes {one['seeds_wanted']} trainings with different seeds"
     elif one["why"]:

@@ -92,14 +92,19 @@ class WithdrawnError(DtbenchError):
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return the end of a message about an unknown name: the nearest names, then all of them."""
+    names = list({name.lower(): name for name in known}.values())
+    return f"{nearest_names(name, names)}Known: {', '.join(names)}."
+
+
+def nearest_names(name: str, known: Iterable[str]) -> str:
+    """Return a question about the names that an unknown one is nearest to; empty where none is near."""
     import difflib  # 5 ms that only a mistake should cost
 
     names = {name.lower(): name for name in known}
     begun = [low for low in names if name and low.startswith(name.lower())]
     alike = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
     close = [names[low] for low in dict.fromkeys([*begun, *alike])][:3]
-    meant = f"Did you mean {' or '.join(close)}? " if close else ""
-    return f"{meant}Known: {', '.join(names.values())}."
+    return f"Did you mean {' or '.join(close)}? " if close else ""
 
 
 def format_error(error: BaseException) -> str:

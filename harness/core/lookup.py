@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
-from dtbench.harness.core.errors import DtbenchError, UserError, did_you_mean, format_error
+from dtbench.harness.core.errors import DtbenchError, UserError, format_error, nearest_names
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -75,9 +75,9 @@ def _target_of_installed(table: NameTable, name: str) -> str:
     targets = sorted({point.value for point in _installed(table) if point.name == name})
     if not targets:
         names = list_names(table)
-        near, _, known = did_you_mean(name, names).partition("Known: ")
+        near = nearest_names(name, names)
         too_many = noun in _LISTED and (near or len(names) > _MOST_NAMES)  # they would hide those that are meant
-        listed = _LISTED[noun] if too_many else f"Known: {known}"
+        listed = _LISTED[noun] if too_many else f"Known: {', '.join(names)}."
         raise UserError(f"unknown {noun} {name!r}. {near}{listed}{_OTHERS.get(noun, '')}")
     if len(targets) > 1:
         raise UserError(f"several packages have a {noun} {name!r}: name one of {' or '.join(targets)} instead.")

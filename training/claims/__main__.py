@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from dtbench.harness.core.errors import DtbenchError, UserError, one_line
+from dtbench.harness.core.output_paths import refuse_no_file
 from dtbench.harness.plot.look import picture_bytes
 from dtbench.harness.plot.request import FORMATS
 from dtbench.harness.run.signals import sigterm_as_interrupt
@@ -110,8 +111,7 @@ def _ending(out: Path) -> str:
     ending = out.suffix.lower().removeprefix(".")
     if ending not in FORMATS:
         raise UserError(f"--curves {out}: a file that ends in {', '.join(f'.{one}' for one in FORMATS)} is expected.")
-    if not out.parent.is_dir():
-        raise UserError(f"--curves {out}: the folder {out.parent} does not exist; create it, or name another.")
+    refuse_no_file("--curves", out)
     return ending
 
 
