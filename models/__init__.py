@@ -1,4 +1,4 @@
-"""Models as the loop sees them: endpoints, replayed answers, baselines, functions."""
+"""Whatever answers the questions of a run: checkpoints, endpoints, functions, baselines, replayed answers."""
 
 from __future__ import annotations
 

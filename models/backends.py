@@ -29,7 +29,7 @@ BACKENDS = (*RUN_HERE, "openai")
 
 
 class ModelUse(NamedTuple):
-    """What a model is opened for: the samples of a task, and the sampling that it prescribes."""
+    """What a model is opened for: one task, with its samples, its sampling and its style of answer."""
 
     samples: Iterable[Sample]
     sampling: Mapping[str, str] = MappingProxyType({})
@@ -43,7 +43,7 @@ class ModelUse(NamedTuple):
 
 
 class _Opening(NamedTuple):
-    """How a model is opened."""
+    """What decides, beside its name and options, how a model is opened."""
 
     backend: str | None
     ask: bool

@@ -1,4 +1,4 @@
-"""Models by name: the table of built-in ones, and those of packages. How a checkpoint is opened is in backends.py."""
+"""Find models by name: built-in, by dotted path, or of an installed package; backends.py opens checkpoints."""
 
 from __future__ import annotations
 

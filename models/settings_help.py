@@ -92,7 +92,7 @@ _COMMON_NOTE = (
 
 
 class SettingHelp(NamedTuple):
-    """One setting."""
+    """What `-M help` shows of one setting."""
 
     name: str
     kind: str
@@ -104,7 +104,7 @@ class SettingHelp(NamedTuple):
 
 
 class SettingsHelp(NamedTuple):
-    """The settings of a model."""
+    """What `-M help` shows of a model."""
 
     title: str
     settings: Sequence[SettingHelp]

@@ -1,4 +1,4 @@
-"""What of a checkpoint could run as a program here: code of its repository, and weights that are pickles.
+"""Refuse what could run code of a checkpoint here: modules of its repository, and weights that are pickles.
 
 Neither is taken without a setting of the user's own (`-M trust_remote_code=true`, `-M weights=pickle`); what a family
 needs does not stand for it, for whoever names a family has not read the code of its releases.

@@ -1,4 +1,4 @@
-"""What aiohttp is told to do otherwise for requests to an endpoint; imported only when one is made.
+"""Adapt aiohttp to requests to an endpoint; imported with the first of them.
 
 A connector that says whether a request went over a connection that had been used before, and keeps its connections
 alive; a body of several parts, which are not joined, and are let go of once they are sent.

@@ -1,4 +1,4 @@
-"""Whether one endpoint of several is fit for requests: set aside after failures in a row, and tried again by and by.
+"""Set an endpoint of several aside after failures in a row, and try it again after a pause that grows.
 
 One that fails at once is always the least loaded: without this it would draw the requests of those that work.
 """

@@ -1,4 +1,4 @@
-"""Collect what transformers warns of: a warning can be all that tells of other answers."""
+"""Collect the warnings of transformers: one can be the only sign of other answers."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The model in the box: a true Qwen3-Omni thinker of two million weights, made from scratch on sounds of our own."""
+"""The bundled model: a Qwen3-Omni thinker with two million parameters, trained from scratch on generated sounds."""

@@ -1,1 +1,1 @@
-"""A model behind a client of the package openai: what that reaches can be evaluated."""
+"""Models that a client of the openai package reaches."""

@@ -1,4 +1,4 @@
-"""A model made of a function of Python: what it names of a prompt it gets, what it returns is the answer."""
+"""Make a model of a Python function: it gets what its parameters name of a prompt, and returns the answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether an engine answers otherwise with an adapter than without: asked once, before a run asks anything."""
+"""Check, before a run asks anything, that an engine answers differently with an adapter than without."""
 
 from __future__ import annotations
 

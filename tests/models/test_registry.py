@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from chat_server import chatting
+from command import call
 from packages import install
+from pages import blocks
+from runs import records
 
 from dtbench.harness.core.errors import MachineryError, UserError
 from dtbench.harness.core.schema import Prompt, Sample
@@ -18,6 +22,7 @@ from dtbench.models.backends import open_model
 from dtbench.models.checkpoints import families
 from dtbench.tasks import registry as task_registry
 
+README = (Path(__file__).parents[2] / "models" / "README.md").read_text(encoding="utf-8")
 SAMPLES = [Sample("a", "Which bird?", ("Crow", "Jay"), "Jay", Path("clip"))]
 GOOD = """
 from __future__ import annotations
@@ -172,6 +177,17 @@ def test_a_class_that_breaks_the_contract_is_told_in_one_line(folder: Path, text
         open_model("broken:Mine", {"size": "1"})
     assert complaint in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_the_class_of_the_readme_answers_the_command_beside_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,), command = blocks(README, "python"), blocks(README, "bash")[-1]
+    (folder / "mine.py").write_text(code)
+    monkeypatch.chdir(folder)
+    done = call(*shlex.split(command)[2:])  # after PYTHONPATH=. and dtbench
+    assert done.code == 0, done
+    answers = [record["response"]["text"] for record in records(folder / "runs" / "longest", "mini")]
+    assert len(answers) == 10
+    assert all(answer.startswith("I hear: ") for answer in answers)
 
 
 def test_an_installed_package_offers_its_model_by_entry_point(folder: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from chat_server import Chat, Turn, chatting
 from command import Done, call
 from host_fakes import FakeHost, azure, dashscope, gemini, limited, mistral, openai, openrouter
+from pages import DOCS
 from runs import audible_data, records
 from server_fakes import vllm
 
@@ -268,3 +269,9 @@ def test_the_hosts_are_listed() -> None:
     assert "DASHSCOPE_API_KEY" in listed.out
     names = [host["name"] for host in json.loads(call("models", "hosts", "--json").out)]
     assert names == list(built_in_hosts())
+
+
+def test_the_page_on_endpoints_has_each_host_with_its_url() -> None:
+    page = (DOCS / "endpoints.md").read_text(encoding="utf-8")
+    urls = {"any URL" if host.owners else f"`{host.url}`" for host in built_in_hosts().values()}
+    assert {row.split(" | ")[1] for row in page.splitlines() if " | `https://" in row or " | any URL" in row} == urls
