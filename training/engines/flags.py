@@ -6,8 +6,10 @@ before anything starts. A new setting of an engine is a row here; training/READM
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from dtbench.harness.core.errors import UserError
 from dtbench.training.engines import flag_values as made
@@ -16,6 +18,8 @@ from dtbench.training.engines.dev_figures import DEV_FLAGS, dev_flags
 from dtbench.training.recipe.settings import EngineName, Recipe, StageRecipe, TrainingSettings
 
 MIN_GROUP = BETAS = 2
+SHOWN_WIDTH = 52
+"""Characters of a cell in the table that is shown."""
 PROGRAMS: Mapping[EngineName, str] = {"swift": "swift rlhf", "megatron": "megatron rlhf"}
 
 
@@ -58,7 +62,7 @@ def _both(field: str, cell: Cell) -> FlagRow:
     return FlagRow(field, cell, cell)
 
 
-_ONE_COPY = NoFlag("it holds a model on each GPU whole, or shards it by zero", only=(1,))
+_ONE_COPY = NoFlag("each GPU has the whole model, or zero shards it", only=(1,))
 TABLE: tuple[FlagRow, ...] = (
     FlagRow(
         "model",
@@ -76,7 +80,7 @@ TABLE: tuple[FlagRow, ...] = (
     _both("stage.rewards", Made(("reward_funcs", "reward_weights"), made.rewards)),
     FlagRow("stage.steps", "max_steps", "train_iters"),
     _both("stage.epochs", "num_train_epochs"),
-    _both("stage.seed_offset", NoFlag("it is added to seed")),
+    _both("stage.seed_offset", NoFlag("added to seed")),
     _both("training.advantages", Made(("scale_rewards",), made.advantages)),
     _both("training.beta", "beta"),
     _both("training.generations", "num_generations"),
@@ -96,7 +100,7 @@ TABLE: tuple[FlagRow, ...] = (
     _both("training.importance_correction", Made(("rollout_importance_sampling_mode",), made.correction)),
     FlagRow(
         "training.router_replay",
-        NoFlag("it routes anew in every pass; engine = 'megatron' replays", only=("disabled",)),
+        NoFlag("it routes again in every pass; engine = 'megatron' replays", only=("disabled",)),
         "router_replay_mode",
     ),
     _both("training.dynamic_sampling", "dynamic_sample"),
@@ -131,10 +135,10 @@ TABLE: tuple[FlagRow, ...] = (
         Made(("attn_impl", "use_cpu", "ddp_backend"), made.device),
         NoFlag("it needs GPUs", only=("gpu",)),
     ),
-    _both("machines.nodes", NoFlag("the variable NNODES says it")),
-    _both("machines.processes", NoFlag("the variable NPROC_PER_NODE says it")),
-    _both("machines.threads", NoFlag("the variable OMP_NUM_THREADS says it")),
-    _both("machines.port", NoFlag("the variable MASTER_PORT says it")),
+    _both("machines.nodes", NoFlag("set by the variable NNODES")),
+    _both("machines.processes", NoFlag("set by the variable NPROC_PER_NODE")),
+    _both("machines.threads", NoFlag("set by the variable OMP_NUM_THREADS")),
+    _both("machines.port", NoFlag("set by the variable MASTER_PORT")),
     FlagRow(
         "machines.tensor", _ONE_COPY, Made(("tensor_model_parallel_size", "sequence_parallel"), made.tensor_parallel)
     ),
@@ -198,18 +202,20 @@ def refuse_unsupported(recipe: Recipe) -> None:
 
 
 def flag_table() -> Iterator[str]:
-    """Yield the table as lines of Markdown."""
+    """Yield the table as lines of Markdown; a row with many flags takes several lines."""
     yield "| in the recipe | `swift rlhf` | `megatron rlhf` |"
     yield "|---|---|---|"
     for row in TABLE:
-        yield f"| `{row.field}` | {_shown(row.swift)} | {_shown(row.megatron)} |"
+        megatron = ["the same"] if row.megatron == row.swift else _shown(row.megatron)
+        for index, cells in enumerate(zip_longest(_shown(row.swift), megatron, fillvalue="")):
+            yield f"| {'' if index else f'`{row.field}`'} | {' | '.join(cells)} |"
 
 
-def _shown(cell: Cell) -> str:
+def _shown(cell: Cell) -> Sequence[str]:
     if isinstance(cell, NoFlag):
-        return f"none: {cell.why}"
+        return [f"none: {cell.why}"]
     names = (cell,) if isinstance(cell, str) else cell.names
-    return ", ".join(f"`--{name}`" for name in names)
+    return textwrap.wrap(", ".join(f"`--{name}`" for name in names), SHOWN_WIDTH, break_on_hyphens=False)
 
 
 _SCHEDULES: Mapping[EngineName, frozenset[str]] = {
