@@ -1,8 +1,8 @@
-"""Adapters: which layers of the language model get one, whether those are all and the only ones, and their merge.
+"""Adapters: which layers of the language model get one, the check that exactly those have one, and the merge.
 
-After a stage the whole model is made of its adapter: evaluations, later stages and every engine take it as any other
-checkpoint, and in training vLLM answered with merged weights too. The KL divergence of the next stage is measured from
-it; of a model that kept its adapter it would be measured from the model beneath.
+A stage ends with its adapter merged into a whole model. Evaluations, later stages and every engine load it like any
+other checkpoint, and vLLM's rollouts in training use merged weights too. The next stage measures its KL divergence
+from it; with the adapter kept apart, it would measure from the model beneath.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ Metrics = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class EngineCommand:
-    """A process: its command line, and the variables that its environment has beside the user's."""
+    """A process: its command line, and what its environment adds to the user's."""
 
     arguments: Sequence[str]
     environment: Mapping[str, str]

@@ -1,6 +1,6 @@
-"""Figures of the dev split: which flags make ms-swift measure it, its lines, and the steps that get them.
+"""Figures of the dev split: the flags that make ms-swift measure it, its log lines, and the steps that get them.
 
-The engine logs a step first and then what it measured after it, so such a step is held until both are there.
+The engine logs a step first and its measurement afterwards, so such a step waits until both are there.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def dev_metrics(line: Mapping[str, object]) -> Metrics | None:
 
 
 class DevFigures:
-    """Joins what was measured on the dev split to the steps that it was measured after."""
+    """Joins a measurement on the dev split to the step that it follows."""
 
     def __init__(self, validation: Validation | None) -> None:
         self._validation = validation

@@ -1,13 +1,13 @@
-"""How far the model that answers may be from the one that learns: what numbers alone explain, and what they do not.
+"""How far rollouts and trainer may differ: what rounding explains, and what it does not.
 
-In float32 both agree to seven digits (measured); of a dense model in 16 bits at most 0.01 is expected. A mixture of
-experts in 16 bits may show more: where two engines round otherwise, a router picks another expert for a token in many,
-and the answer's likelihood jumps. Replayed routes (R3) take that away from the comparison of the two engines; the start
-of the stage, which the KL divergence is measured from, is then the one that routes by itself. A forward pass that was
-wrong showed 0.2 (measured, Qwen2-Audio). The limit for experts is chosen between: no run on GPUs stands behind it yet.
+In float32 both agree to seven digits (measured); for a dense model in 16 bits at most 0.01 is expected. A mixture of
+experts in 16 bits may show more: where two engines round differently, the router picks another expert for one token in
+many, and the answer's likelihood jumps. Replayed routes (R3) remove that from this comparison; the start of the stage,
+from which the KL divergence is measured, then still routes by itself. A wrong forward pass showed 0.2 (measured,
+Qwen2-Audio). The limit for experts is chosen in between: no run on GPUs supports it yet.
 
-What numbers explain does not grow. A divergence that stays above the limit and is several times that of the first steps
-is a policy that drifts away from its own answers, which is how training without replayed routes collapses.
+Rounding does not grow. A divergence that stays above the limit and is several times that of the first steps means that
+the policy drifts away from its own answers, which is how training without replayed routes collapses.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WINDOW = 10
 
 
 class FirstStepLimits(NamedTuple):
-    """What the divergences of the first step may be at most."""
+    """The largest divergences that are allowed at the first step."""
 
     divergence: float
     """Of the model that learns from the one that answers."""

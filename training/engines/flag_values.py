@@ -1,4 +1,4 @@
-"""Values of flags that are more than the value of a field; engines/flags.py says which flag takes which."""
+"""Values of flags that are not simply a field's value; engines/flags.py says which flag takes which."""
 
 from __future__ import annotations
 

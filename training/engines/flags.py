@@ -1,7 +1,7 @@
-"""One table: what a recipe sets, and the flag that each form of ms-swift has for it, or why it has none.
+"""One table: for each setting of a recipe, the flag that each form of ms-swift has for it, or why it has none.
 
-A field without a row, or a row without a cell, is a hole that a test finds. A value that an engine cannot do is refused
-before anything starts. A new setting of an engine is a row here; training/README.md shows the table.
+A test finds a field without a row and a row without a cell. A value that an engine cannot do is refused before
+anything starts. A new setting of an engine is a row here; training/README.md shows the table.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PROGRAMS: Mapping[EngineName, str] = {"swift": "swift rlhf", "megatron": "megatr
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Flags that are made of a field and of what stands beside it."""
+    """Flags that are computed from a field and from settings beside it."""
 
     names: tuple[str, ...]
     make: Callable[[Job], Mapping[str, object]]

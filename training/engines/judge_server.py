@@ -1,4 +1,4 @@
-"""The judge of a recipe's rewards: when it is asked, and the command that serves it on machines of its own."""
+"""The judge of a recipe's rewards: when one is needed, and the command that serves it on machines of its own."""
 
 from __future__ import annotations
 

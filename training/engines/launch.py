@@ -1,6 +1,6 @@
 """Find an engine and the environment that it is installed in, and run its process there.
 
-The process ends with ours, however that happens, and never starts beside one that still runs.
+The process ends when ours does, for whatever reason, and never starts beside one that still runs.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _process_lock(path: Path) -> Iterator[int]:
 
 
 class WatchedProcess:
-    """A process and all that it starts, under a watchdog: they end when we do, and when the watchdog is killed."""
+    """A process and all that it starts, under a watchdog: they end when we end or the watchdog is killed."""
 
     def __init__(self, command: EngineCommand, descriptor: int, output: BinaryIO | None) -> None:
         self._ours, its = socket.socketpair()

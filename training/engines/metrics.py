@@ -1,6 +1,6 @@
-"""metrics.jsonl: a line for each step of a stage, in order, each once however often the stage was killed.
+"""metrics.jsonl: one line for each step of a stage, in order and once, however often the stage was killed.
 
-A stage must not go on from some figures; `violated_guard` says which.
+`violated_guard` says which figures stop a stage.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _DIGITS = 7
 class MetricsFollower:
     """Follows an engine's log as it grows, and stores its metrics under our names.
 
-    Of an earlier start it keeps the steps that the checkpoint holds: those that were stored then, and those that only
-    the engine had logged when everything was killed.
+    Of an earlier start it keeps the steps up to the checkpoint: those that were stored, and those that only the engine
+    had logged when everything was killed.
     """
 
     def __init__(

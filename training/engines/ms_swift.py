@@ -1,7 +1,7 @@
 """ms-swift 4.6 in both its forms: `swift rlhf` with transformers, and `megatron rlhf` for mixtures of experts.
 
-engines/flags.py has the flags that a recipe's fields become; here are those that no recipe sets, the environment, the
-server of answers and the log. Megatron was never run here: tests hold its commands against ms-swift's own source.
+engines/flags.py has the flags for the fields of a recipe; here are those that no recipe sets, the environment, the
+rollout server and the log. Megatron was never run here: tests compare its commands with ms-swift's own source.
 """
 
 from __future__ import annotations

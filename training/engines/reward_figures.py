@@ -1,7 +1,7 @@
-"""The figures of a step about reward hacking, from what the rewards of every process wrote.
+"""The figures of a step about reward hacking, from the files that the rewards of every process write.
 
-STAGE/rewards/rank-N.jsonl has a line a batch. Lines of dev questions have no step; those of an earlier dtbench
-(STAGE/rewards.jsonl) have none either, and so no figures.
+STAGE/rewards/rank-N.jsonl has a line per batch. A line without a step gives no figures: those of dev questions, and
+those of an earlier dtbench (STAGE/rewards.jsonl).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dtbench.training.rewards.batch_figures import PLAIN_REWARDS, BatchFigures, 
 
 
 class BatchLine(TypedDict):
-    """What stands in a line beside the counts."""
+    """What a line has beside the counts."""
 
     rank: int
     start: float

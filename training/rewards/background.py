@@ -1,4 +1,4 @@
-"""A client on an event loop of its own: engines call rewards from anywhere, some from a new loop each time."""
+"""Run a client on an event loop of its own: engines call rewards from anywhere, some from a new loop each time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ R = TypeVar("R")
 class BackgroundClient(Generic[T]):
     """Keeps a client on a loop in a thread, so that its connections outlive the call that opened them.
 
-    It is opened at first use, and once more after a fork, which has no thread.
+    It is opened at first use, and again after a fork, which does not copy the thread.
     """
 
     def __init__(self, open_client: Callable[[], T], close_client: Callable[[T], Coroutine[Any, Any, None]]) -> None:

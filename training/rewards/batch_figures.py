@@ -1,6 +1,6 @@
-"""What a batch says about reward hacking, as sums that add up over the processes of a step.
+"""Figures of a batch about reward hacking, as sums that add up over the processes of a step.
 
-A group may be spread over processes, so its sums are kept by the id of its question.
+The completions of a question may be spread over processes, so their sums are kept by the question's id.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LOW_MARK = 0.5
 
 
 class GroupSums(TypedDict):
-    """The answers of one process to a question."""
+    """Sums over the answers of one process to one question."""
 
     n: int
     right: int
@@ -26,7 +26,7 @@ class GroupSums(TypedDict):
 
 
 class BatchFigures(TypedDict):
-    """A batch of one process."""
+    """Sums over a batch of one process."""
 
     right: int
     wrong: int

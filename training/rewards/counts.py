@@ -1,4 +1,4 @@
-"""Counts of what rewards took, which add up over batches, and what they cost."""
+"""Counts of what rewards requested and what failed, which add up over batches, and their cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How close two chains are as texts, from 0 to 1: the cosine of their embeddings, or of their n-grams."""
+"""The similarity of two chains as texts, from 0 to 1: the cosine of their embeddings, or of their n-grams."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def open_embedder(settings: RewardSettings) -> Embedder:
 
 
 class ChainSimilarity:
-    """Cached cosines of chains and references; where the embedder fails, n-grams stand in, and are counted."""
+    """Cached cosines of chains and references; if the embedder fails, n-grams replace it, which is counted."""
 
     def __init__(self, settings: RewardSettings, cache: Cache) -> None:
         self._settings = settings

@@ -1,4 +1,4 @@
-"""Guards: they rule out chains that earn marks without reasoning, by their words alone.
+"""Guards: they rule out, by its words alone, a chain that earns marks without reasoning.
 
 Each looks for one way to please an evaluator or an embedding: saying nothing, saying everything, repeating oneself,
 restating the question, scattering the words of good chains, copying one, or giving the evaluator orders.

@@ -1,6 +1,6 @@
 """The grader of the benchmark mini: it compares a chain with the true sounds of its clip, without a model.
 
-It gives the four marks that an evaluator gives, by counting words: mini's world has only so many.
+It gives an evaluator's four marks by counting words, which works because mini's world has so few.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Rewards that packages and users bring: found by name or path, called once a batch, and their values checked."""
+"""Rewards of packages and users: found by name or path, called once per batch, and their values checked."""
 
 from __future__ import annotations
 

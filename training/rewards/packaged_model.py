@@ -1,7 +1,7 @@
-"""Find a model in an installed package: `python packaged_model.py PACKAGE [FOLDER]` exits with 1 where it is not there.
+"""Find a model in an installed package: `python packaged_model.py PACKAGE [FOLDER]` exits with 1 if it has none.
 
-A file of its own, and short, because the Python of an engine runs its text, which may have nothing else installed. The
-package itself is not run.
+This file is short and stands alone because the Python of an engine runs its text, and may have nothing else installed.
+The package itself is not run.
 """
 
 from __future__ import annotations

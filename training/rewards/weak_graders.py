@@ -1,8 +1,8 @@
-"""Evaluators that are wrong on purpose, for experiments about how good one must be, and what is drawn at random.
+"""Evaluators that err on purpose, for experiments on how good a judge must be, and random draws.
 
-The grader `word count` is easily hacked: its marks say how long a chain is and nothing of what it says, so padding
-earns as much as reasoning. Noise errs by chance. All that is drawn follows from the training's seed and the content: a
-training draws the same after a resume, in whichever process, and in whatever order rewards are asked for.
+The grader `word count` is easily hacked: it marks the length of a chain and ignores its content, so padding earns as
+much as reasoning. Noise errs by chance. Every draw follows from the training's seed and the content: it is the same
+after a resume, in any process, and in whatever order rewards are computed.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def draw_number(seed: int, *content: object) -> float:
 
 
 class GraderNoise(NamedTuple):
-    """An evaluator's mistakes: it gives some of its verdicts without a look at the chain.
+    """An evaluator's random mistakes: some verdicts are given without a look at the chain.
 
-    Whether and which follows from the seed, the row and the chain: a chain that comes again is marked so again.
+    Which ones follows from the seed, the row and the chain: the same chain gets the same verdict again.
     """
 
     probability: float

@@ -1,7 +1,7 @@
-"""The base's evaluations are kept from one training to the next: its answers depend on nothing that a training changes.
+"""Keep the base's evaluations for the next training: no setting of a training changes the base's answers.
 
-One is found by the weights, the questions and the prompts as they are asked, the settings of [evaluation], and the
-dtbench that asked. It lies in $DTBENCH_EVALUATIONS (`off` for none), else in the folder of caches.
+The key is made of the weights, the questions and prompts as they are asked, the settings of [evaluation], and the
+version of dtbench. They lie in $DTBENCH_EVALUATIONS (`off` for none), else in the folder of caches.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ DESCRIBE_PROMPT = "describe the audio ."
 
 
 class DescribeTask(Task):
-    """Asks for a description of the clip of each question of mini's test; right is one without a wrong word."""
+    """Asks for a description of each clip of mini's test; it is right only word for word."""
 
     name = "mini-described"
     title = "the clips of mini, described"

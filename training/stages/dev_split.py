@@ -1,6 +1,6 @@
-"""The dev split of a training: questions apart, on which models are measured while they learn.
+"""The dev split of a training: held-out questions on which a model is measured while it trains.
 
-None of them is trained on: what a stage would draw of them is held out, with every question about the same clips.
+Questions that a stage would draw from it are not trained on, nor is any other question about the same clips.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dtbench.training.recipe.settings import Recipe, StageRecipe
 
 
 class DevBatches(NamedTuple):
-    """How a dev split falls into batches that are all whole, so that the mean of their means is that of the split."""
+    """A dev split in batches of equal size, so that the mean over batches is the mean over questions."""
 
     questions: int
     each: int
@@ -61,7 +61,7 @@ def load_dev_rows(recipe: Recipe, clips: Path) -> list[TrainingRow]:
 
 
 class HoldOut:
-    """Keeps from training what the dev split is about."""
+    """Keeps rows about clips of the dev split out of training."""
 
     def __init__(self, dev: Sequence[TrainingRow]) -> None:
         self._ids, self._clips = {row.id for row in dev}, {row.audio.resolve() for row in dev}

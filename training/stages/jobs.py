@@ -1,4 +1,4 @@
-"""A stage as its engine gets it."""
+"""Turn a stage of a recipe into the job that its engine gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The evaluator of the rewards, before anything starts: has it an address, does it answer, where are verdicts kept."""
+"""Check the rewards' evaluator before anything starts: its address, its answer, and where verdicts are kept."""
 
 from __future__ import annotations
 

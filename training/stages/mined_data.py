@@ -1,7 +1,7 @@
-"""Mine the questions of a stage inside a training: those that an earlier model answers rightly now and then.
+"""Mine the questions of a stage inside a training: keep those that an earlier model sometimes answers right.
 
-The earlier model is a stage's or the base. It is asked in the words of the training, as an evaluation is, but by
-sampling; its answers are a run of their own, so that what was interrupted goes on at the next question.
+That model is the base or an earlier stage's. It is asked with the prompt of the training, as in an evaluation, but
+with sampling. Its answers are a run of their own, so an interrupted one continues at the next question.
 """
 
 from __future__ import annotations

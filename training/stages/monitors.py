@@ -1,6 +1,6 @@
-"""Monitors of reward hacking: rules of a recipe for figures of metrics.jsonl, which warn, or stop the training.
+"""Monitors of reward hacking: rules of a recipe about figures of metrics.jsonl, which warn or stop the training.
 
-What a rule found follows from metrics.jsonl alone, so a training that is resumed warns of nothing twice.
+Results follow from metrics.jsonl alone, so a resumed training does not repeat a warning.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dtbench.training.stages.layout import StageLayout
 
 
 class MonitorResult(TypedDict):
-    """What a rule found in the steps of a stage."""
+    """The result of a rule over the steps of a stage."""
 
     rule: str
     """In words, such as `guard_rate above 0.3`."""
@@ -78,7 +78,7 @@ def breaches(results: Sequence[MonitorResult]) -> list[str]:
 
 @dataclass(slots=True)
 class MonitorObserver:
-    """Warns once whenever a rule begins to be broken, and stops the training where the rule says so."""
+    """Warns each time a rule begins to be broken, and stops the training if the rule says so."""
 
     rules: Sequence[MonitorRule]
     stage: StageRecipe

@@ -1,7 +1,7 @@
-"""What looks at every step of a stage while it trains, and may end it: limits, monitors, validation, loggers.
+"""Observers of the steps of a stage, which may stop or end it: reports, limits, monitors, validation.
 
-A new observer is a class with the method of StepObserver and a line in `stage_observers`. It is made anew at each start
-of a stage, and sees the steps that come after: what it needs of earlier ones lies in metrics.jsonl.
+A new observer is a class with the methods of StepObserver and a line in `stage_observers`. Each start of a stage makes
+a new one, which sees only the steps that follow; earlier steps are in metrics.jsonl.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ OnStep = Callable[[StageRecipe, Metrics], None]
 
 
 class StageEndedError(Exception):
-    """Ends a stage in good order, before its last step; the text says why."""
+    """Ends a stage cleanly before its last step; the text says why."""
 
 
 class StepObserver(Protocol):
-    """Something that looks at the steps of a stage."""
+    """Something that sees every step of a stage."""
 
     def see(self, step: Metrics) -> None:
         """Look at a step; a MachineryError stops the training, a StageEndedError ends the stage."""
@@ -82,7 +82,7 @@ class GuardObserver:
 
 @dataclass(slots=True)
 class ValidationObserver:
-    """Keeps the best checkpoint as soon as it is whole, and ends a stage that gains nothing any more.
+    """Keeps the best checkpoint once it is complete, and ends a stage that no longer improves.
 
     The engine saves a model that it has measured before it takes the next step.
     """

@@ -1,4 +1,4 @@
-"""`dtbench train --dry-run`: every command of every role, what machines and disk it takes, and what was chosen here."""
+"""`dtbench train --dry-run`: every command of every role, the machines and disk it takes, and our own choices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks before anything starts: found later, a mistake would have cost the evaluation of the base, and so hours."""
+"""Checks before anything starts: a mistake found later would have cost the base's evaluation, and so hours."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Copy from another run what would come out the same: the base's answers, and first stages.
+"""Copy from another training what would be identical: the base's answers, and first stages.
 
-Several seeds and arms of a recipe evaluate the same base, and an arm may begin as the recipe does. Folders are copied,
-so that either run can be deleted; `train.json` says where they came from.
+Seeds and arms of a recipe evaluate the same base, and an arm may begin as the recipe does. Folders are copied, so that
+either training can be deleted; `train.json` says where they came from.
 """
 
 from __future__ import annotations

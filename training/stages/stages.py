@@ -1,7 +1,7 @@
 """Run the stages of a training: prepare, train, export, evaluate, one after the other.
 
-Every step is done once and can be repeated: train.json notes it after its files are on disk. So the same command, after
-whatever ended it, resumes there, and within a stage from its last complete checkpoint.
+train.json records each step once its files are on disk. So the same command resumes at the next step, and within a
+stage from its last complete checkpoint, whatever ended it.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def train(options: TrainOptions, live: LiveLine, on_step: OnStep, place: NodePla
 
 
 class TrainingPlace(NamedTuple):
-    """Where a training runs."""
+    """Where a training runs: its folder, its engine, and the other nodes."""
 
     layout: Layout
     environment: Path

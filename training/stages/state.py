@@ -1,4 +1,4 @@
-"""train.json: the recipe of a training run, and how far it is; rewritten after every step."""
+"""train.json: the recipe of a training and its progress, rewritten after every step."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STATES = (WAITING, MINED, PREPARED, TRAINED, EXPORTED, DONE)
 
 @dataclass(slots=True)
 class TrainingState:
-    """How far a training run is."""
+    """The progress of a training."""
 
     path: Path
     recipe: Mapping[str, Any]

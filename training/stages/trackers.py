@@ -1,7 +1,7 @@
-"""`dtbench train --log`: the steps of a training and its evaluations in experiment trackers, as they come.
+"""`dtbench train --log`: send the steps and evaluations of a training to experiment trackers, as they come.
 
-OUT/loggers.json notes what each tracker has, before it gets it: after a kill no step is there twice, and at most the
-one that was on its way is missing. What a tracker raises is told in a line and stops nothing.
+OUT/loggers.json records what a tracker gets before it is sent: after a kill nothing is sent twice, and at most one
+step is missing. If a tracker raises, one line reports it, and the training goes on.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the dev split decides while a stage trains: the best checkpoint, which is kept, and when the stage ends.
+"""What the dev split decides while a stage trains: which checkpoint is best and kept, and when the stage ends.
 
 All of it follows from metrics.jsonl and the checkpoints on disk, so a stage that was killed decides the same again.
 """
@@ -25,7 +25,7 @@ _STATE_OF_OPTIMIZER = ("optimizer", "scheduler", "rng_state", "training_args")
 
 
 class Measurement(NamedTuple):
-    """The metric of a model on the dev split, after a step."""
+    """The metric on the dev split after a step."""
 
     step: int
     metric: str

@@ -1,4 +1,4 @@
-"""How far a training is as a whole, from its folder: which stage, which evaluation of how many, and the time left."""
+"""The progress of a training, from its folder: the current stage or evaluation, and the time left."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def stage_evaluation(recipe: Recipe, layout: Layout, stage: StageRecipe) -> Eval
 
 
 class TrainingView:
-    """What the live line says of a training, in its stages and its evaluations."""
+    """What the live line shows of a training: its stages and evaluations."""
 
     def __init__(self, recipe: Recipe, layout: Layout) -> None:
         self._recipe = recipe

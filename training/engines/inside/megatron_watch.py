@@ -1,8 +1,8 @@
-"""The same watch in `megatron rlhf`, whose callbacks are another table of ms-swift's with other moments.
+"""The watch of swift_watch.py for `megatron rlhf`, whose callbacks ms-swift registers and calls differently.
 
-Megatron's optimizer holds each gradient in shards over all processes, so squares are added up over all of them. Its log
-has the mean time of all steps; each step's own goes into it here. It was never run on GPUs: tests give it the shapes
-that Megatron's optimizers have.
+Megatron's optimizer holds each gradient in shards over all processes, so squares are added up over all of them. Its
+log has the mean time of all steps; each step's own is added here. It was never run on GPUs: tests give it the shapes
+of Megatron's optimizers.
 """
 
 from __future__ import annotations

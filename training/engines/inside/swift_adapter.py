@@ -1,7 +1,7 @@
-"""Where an adapter lands in ms-swift: on the layers that the recipe names, and on no other, or nothing is trained.
+"""Make sure that ms-swift puts an adapter on exactly the layers that the recipe names, or nothing is trained.
 
-For a mixture of experts PEFT keeps of an expression only the last parts of the names that it matches, and finds layers
-of the same names in the ears; whole names it leaves as they are. So there the expression becomes a list of them.
+For a mixture of experts PEFT keeps only the last parts of the names that an expression matches, and so finds layers of
+the same names in the audio tower; it leaves full names as they are. There the expression becomes a list of full names.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the stages and the engine's own process hand each other: the rewards to compute, and why it was stopped."""
+"""What the stages and the engine's process pass to each other: the rewards to compute, and why it was stopped."""
 
 from __future__ import annotations
 

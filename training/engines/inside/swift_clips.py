@@ -1,8 +1,7 @@
-"""Each clip is encoded once: an answer of a group hears the same clip as the others, in each of a step's three passes.
+"""Encode each clip once: all answers of a group have the same clip, in each of a step's three passes.
 
-What the feature extractor makes of a waveform is kept, and what the audio tower makes of features where none of its
-weights learns; both by content, the last MEMORY_BYTES of each. A copy of the tower that the reference model holds has
-the same weights then, and shares what is kept.
+The features of a waveform are kept, and the audio tower's output if none of its weights learns; both by content, the
+last MEMORY_BYTES of each. The reference model's copy of the tower has the same weights then, and shares what is kept.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ MEMORY_BYTES = 1 << 28
 
 
 class RecentResults:
-    """The last results of a function, by the content of what it was given."""
+    """The last results of a function, by the content of its input."""
 
     def __init__(self, most: int = MEMORY_BYTES) -> None:
         self._most, self._bytes = most, 0

@@ -1,6 +1,6 @@
-"""What ms-swift loads (`--external_plugins`), so a file of its own, and short: see the modules that it registers.
+"""The file that ms-swift loads (`--external_plugins`): it registers what the modules beside it define.
 
-ms-swift puts this folder on its path: no file in it may be named as a package is.
+ms-swift puts this folder on its path, so no file in it may have the name of a package.
 """
 
 from dtbench.training.engines.inside.megatron_watch import register_megatron_watch

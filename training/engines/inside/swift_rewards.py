@@ -1,4 +1,4 @@
-"""Our rewards as ms-swift calls them: one object a reward, each called with the same completions in turn."""
+"""dtbench's rewards as ms-swift calls them: one object per reward, each called with the same completions in turn."""
 
 from __future__ import annotations
 

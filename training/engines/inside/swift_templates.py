@@ -1,8 +1,8 @@
-"""What ms-swift's template for Qwen2-Audio lacks: a placeholder for each piece of a clip, as the processor writes them.
+"""A template for Qwen2-Audio with a placeholder for each piece of a clip, as the processor writes them.
 
-ms-swift writes one for a whole clip and leaves it to the model to split it. With rollouts by transformers, that goes
-wrong after the first token: the answers are not those of the model that learns (divergence 0.2 with random weights).
-vLLM splits it by itself, and is given one as before.
+ms-swift's own writes one for a whole clip and leaves it to the model to split it. With rollouts by transformers, that
+goes wrong after the first token: the answers are not those of the model that learns (divergence 0.2 with random
+weights). vLLM splits the placeholder itself, and gets one as before.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def register_template() -> None:
 
 def _expanding(base: Any) -> Any:
     class Expanding(base):  # type: ignore[misc]
-        """One placeholder for each piece of a clip."""
+        """Writes one placeholder for each piece of a clip."""
 
         def _encode(self, inputs: Any) -> dict[str, Any]:
             encoded: dict[str, Any] = super()._encode(inputs)
