@@ -11,8 +11,10 @@ from dtbench.harness.compare.gate import GateOptions, GateVerdict, Verdict, gate
 from dtbench.harness.compare.several import compare_runs
 from dtbench.harness.compare.words import comparison_in_words, gate_in_words
 from dtbench.harness.core.errors import UserError
+from dtbench.harness.frames.find_runs import warn_user
 from dtbench.harness.store.comparison_types import ComparisonAmongSeveral
 from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.run_labels import repetition
 from dtbench.tasks.reread import RereadTask, reread_runs
 
 if TYPE_CHECKING:
@@ -85,7 +87,10 @@ def compare(
     baseline: RunLike, run: RunLike, *more: RunLike, task: str | None = None, score: str = "official"
 ) -> RunComparison:
     """Compare runs with the first one, question by question, with paired significance tests."""
-    first, *others = [StoredRun.open(folder_of(one)) for one in (baseline, run, *more)]
+    folders = [folder_of(one) for one in (baseline, run, *more)]
+    if line := repetition(folders):
+        warn_user(line)
+    first, *others = map(StoredRun.open, folders)
     return RunComparison(compare_runs(first, others, task, score))
 
 

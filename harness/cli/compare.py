@@ -29,6 +29,7 @@ from dtbench.harness.store.comparison_types import (
 )
 from dtbench.harness.store.provenance import why_no_candidate
 from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.run_labels import repetition
 
 Runs = Annotated[
     Sequence[Path],
@@ -77,8 +78,8 @@ def compare_command(
     if len(runs) < 2:
         found = f"{len(runs)} run" + "s" * (len(runs) != 1)
         raise UserError(f"compare: two or more run folders are expected, the baseline first; found {found}.")
-    if twice := [run for number, run in enumerate(runs) if run.resolve() in [one.resolve() for one in runs[:number]]]:
-        print_note(f"{twice[0]} is named twice: a run does not differ from itself")
+    if line := repetition(runs):
+        print_note(line)
     baseline, *others = [StoredRun.open(path) for path in runs]
     comparisons = compare_runs(baseline, others, task, score)
     if view.acoustics:

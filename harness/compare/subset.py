@@ -30,6 +30,7 @@ from dtbench.harness.stats.subsets import (
 )
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.run_folder import StoredRun
+from dtbench.harness.store.run_labels import refuse_repeated
 from dtbench.harness.store.subset_types import QuestionSubset
 from dtbench.harness.store.types import as_fields
 
@@ -78,8 +79,7 @@ class SubsetRequest:
             raise UserError("--size is missing: say how many, such as --size 100.")
         if len(self.runs) < FEWEST_RUNS:
             raise UserError(f"{_FEW}; {len(self.runs)} given.")
-        if twice := [run for number, run in enumerate(self.runs) if run in self.runs[:number]]:
-            raise UserError(f"subset: {twice[0]} is named twice; name each run once.")
+        refuse_repeated(self.runs)
         refuse_no_file("--out", self.out, such_as="ids.txt")
         if self.score not in {"official", "strict"}:
             raise UserError(f"--score {self.score}: unknown. official and strict are known.")

@@ -30,7 +30,7 @@ _GLOB_SIGNS = frozenset("*?[")
 
 
 class DtbenchWarning(UserWarning):
-    """Something was left out of a frame, or is not known."""
+    """Something was left out of a frame, is not known, or was named twice."""
 
 
 def warn_user(line: str) -> None:

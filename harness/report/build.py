@@ -28,11 +28,12 @@ from dtbench.harness.report.encode_clips import ReportClip
 from dtbench.harness.report.inside import probe_figures
 from dtbench.harness.report.reasoning import faithful_figures
 from dtbench.harness.report.rows import STATES
-from dtbench.harness.report.run_names import refuse_labels, refuse_repeated, title_of, with_names
+from dtbench.harness.report.run_names import refuse_labels, title_of, with_names
 from dtbench.harness.report.task_page import TaskPage, TaskRequest, task_page
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import without_question_lists
+from dtbench.harness.store.run_labels import refuse_repeated
 from dtbench.harness.store.training_stages import (
     BASE,
     TrainingCurves,

@@ -11,13 +11,6 @@ from dtbench.harness.core.errors import UserError
 from dtbench.harness.store.run_labels import short_ends
 
 
-def refuse_repeated(runs: Sequence[Path]) -> None:
-    """Refuse a run that is named twice."""
-    places = [path.resolve() for path in runs]
-    if twice := [path for path, place in zip(runs, places, strict=True) if places.count(place) > 1]:
-        raise UserError(f"report: {twice[0]} is named twice; name each run once.")
-
-
 def refuse_labels(labels: Sequence[str], runs: int) -> None:
     """Refuse labels that are not one for each run, or that do not tell runs apart."""
     if not labels:

@@ -10,6 +10,19 @@ from dtbench.harness.core.errors import UserError, one_line
 from dtbench.harness.store.run_folder import StoredRun
 
 
+def repetition(runs: Sequence[Path]) -> str | None:
+    """Say which run is named twice, by whatever path; None where each is named once."""
+    places = [path.resolve() for path in runs]
+    twice = next((path for path, place in zip(runs, places, strict=True) if places.count(place) > 1), None)
+    return None if twice is None else f"{twice} is named twice; name each run once."
+
+
+def refuse_repeated(runs: Sequence[Path]) -> None:
+    """Refuse a run that is named twice."""
+    if line := repetition(runs):
+        raise UserError(line)
+
+
 def run_labels(runs: Sequence[StoredRun], given: Sequence[str] = ()) -> list[str]:
     """Return a label for each run: the given one, or its model's name with the folder where two are alike."""
     if len(given) > len(runs):

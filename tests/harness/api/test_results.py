@@ -69,7 +69,8 @@ def test_a_comparison_is_that_of_the_command(runs: tuple[Run, Run]) -> None:
         only[name] for name in ("difference", "low", "high", "p", "n")
     )
     assert repr(found) == f"<RunComparison: {found.sentence}>"
-    three = dtbench.compare(first, second, second, task="mini", score="strict")
+    with pytest.warns(dtbench.DtbenchWarning, match="b is named twice; name each run once."):
+        three = dtbench.compare(first, second, second.path, task="mini", score="strict")
     assert [one["score"] for one in three] == ["strict", "strict"]
     with pytest.raises(UserError, match="there are 2 comparisons: take one by its place"):
         three.difference  # noqa: B018

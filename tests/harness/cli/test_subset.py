@@ -84,6 +84,7 @@ def test_what_cannot_be_chosen_from_is_refused(folders: list[str], tmp_path: Pat
         (*folders,): "--size is missing: say how many, such as --size 100.",
         (*folders, "--size", str(COUNT)): f"--size {COUNT}: the runs share {COUNT} questions of mmar",
         (*folders, "--size", "0"): "--size 0: at least 1 is expected",
+        (*folders, "runs/../runs/1", "--size", "5"): "error: runs/1 is named twice; name each run once.",
         (*folders, "--size", "5", "--task", "mini"): "--task mini: runs/0 has no answers of it.",
         (*folders[:3], "nowhere", "--size", "5"): "nowhere: not a run folder",
     }

@@ -10,7 +10,7 @@ import pytest
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.store.run_folder import StoredRun
-from dtbench.harness.store.run_labels import model_label, run_labels, short_ends
+from dtbench.harness.store.run_labels import model_label, repetition, run_labels, short_ends
 from dtbench.harness.store.types import RunInfo
 
 
@@ -74,3 +74,11 @@ def test_a_model_is_called_by_its_own_name_in_one_line(model: dict[str, Any], sp
 def test_a_folder_s_name_steers_no_terminal() -> None:
     assert short_ends([Path("/r/\x1b[2Ja"), Path("/r/b")]) == ["\\x1b[2Ja", "b"]
     assert short_ends([Path("/r/\x07"), Path("/r/\x07")]) == ["/r/\\x07, 1", "/r/\\x07, 2"]
+
+
+def test_a_run_that_is_named_twice_is_found_by_whatever_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to("a")
+    for again in (Path("a"), Path("link"), Path("b/../a"), tmp_path / "a"):
+        assert repetition([Path("b"), Path("a"), again]) == "a is named twice; name each run once."
+    assert repetition([Path("a"), Path("b")]) is None
