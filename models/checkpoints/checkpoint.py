@@ -20,6 +20,7 @@ OPTIONS = ("family", "adapter", "adapter_mode", "base", "weights")
 """The -M options that say what a checkpoint is; all others are those of the backend."""
 MODES = ("merge", "serve")
 BLOCKS, BLOCK = 64, 1 << 16
+_WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".gguf", ".index.json")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -140,6 +141,19 @@ def with_weights(checkpoint: Checkpoint, kind: str | None) -> Checkpoint:
         return checkpoint._replace(pickles=True)
     checkpoint.refuse_pickles()
     return checkpoint
+
+
+def refuse_no_weights(folder: Path) -> None:
+    """Raise a UserError for a folder without weights, or whose config.json names no model: no engine could load it."""
+    names = sorted(path.name for path in folder.iterdir())
+    if not any(name.endswith(_WEIGHT_SUFFIXES) for name in names):
+        shown = ", ".join(names[:5])
+        raise UserError(
+            f"--model {folder}: no weights are in it: *.safetensors is expected beside config.json, found {shown}."
+        )
+    config = folder / "config.json"
+    if config.is_file() and not {"architectures", "model_type"} & _config(config).keys():
+        raise UserError(f"--model {folder}: its config.json names no model: model_type is expected in it.")
 
 
 def _given_adapter(text: str, *, ask: bool) -> Adapter:

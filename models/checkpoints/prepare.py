@@ -19,11 +19,10 @@ from typing import TypeVar
 from dtbench.harness.core.errors import MachineryError
 from dtbench.harness.core.model import Notify
 from dtbench.models.checkpoints.adapters import Adapter
-from dtbench.models.checkpoints.checkpoint import Checkpoint
+from dtbench.models.checkpoints.checkpoint import Checkpoint, refuse_no_weights
 from dtbench.models.checkpoints.hub import fetch
 from dtbench.models.checkpoints.merge import merge
 from dtbench.models.checkpoints.tensors import checkpoint_tensors, refuse_cut_weights
-from dtbench.models.checkpoints.trust import refuse_no_weights
 
 T = TypeVar("T")
 _RECIPE = "1"

@@ -19,7 +19,6 @@ CODE_RISK = "that code would run on this machine with your rights"
 PICKLE_RISK = "a pickle can run any code on this machine with your rights when it is read"
 _TRUST = "Read it, and add -M trust_remote_code=true where you trust it"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
-_WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".gguf", ".index.json")
 _NO_WEIGHTS = {"training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth", "spk_dict.pt"}
 """Pickles beside weights, which nothing here reads."""
 _GENERATION = Path("custom_generate", "generate.py")
@@ -54,20 +53,6 @@ def pickled_weights(folder: Path) -> Sequence[str]:
         return []
     found = {path.name for pattern in _PICKLES for path in folder.glob(pattern)}
     return sorted(found - {*_NO_WEIGHTS, *ADAPTER_FILES})
-
-
-def refuse_no_weights(folder: Path) -> None:
-    """Raise a UserError for a folder without weights, or whose config.json names no model: no engine could load it."""
-    names = sorted(path.name for path in folder.iterdir())
-    if not any(name.endswith(_WEIGHT_SUFFIXES) for name in names):
-        shown = ", ".join(names[:5])
-        raise UserError(
-            f"--model {folder}: no weights are in it: *.safetensors is expected beside config.json, found {shown}."
-        )
-    config = folder / "config.json"
-    fields = json.loads(config.read_bytes()) if config.is_file() else {"model_type": ""}
-    if not isinstance(fields, dict) or not {"architectures", "model_type"} & fields.keys():
-        raise UserError(f"--model {folder}: its config.json names no model: model_type is expected in it.")
 
 
 def pickled_adapter(folder: Path) -> Sequence[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dtbench.harness.core.errors import UserError
-from dtbench.models.checkpoints.checkpoint import Checkpoint, resolve_checkpoint
+from dtbench.models.checkpoints.checkpoint import Checkpoint, refuse_no_weights, resolve_checkpoint
 from dtbench.models.checkpoints.families import built_in_families, get_family
 
 
@@ -144,3 +144,16 @@ def test_what_is_no_checkpoint_is_one_line(tmp_path: Path) -> None:
     (broken / "config.json").write_text("{")
     with pytest.raises(UserError, match=r"config\.json: not a model configuration"):
         resolve_checkpoint(str(broken))
+
+
+def test_a_folder_without_weights_or_a_model_s_name_is_refused_before_an_engine_starts(tmp_path: Path) -> None:
+    weightless = folder(tmp_path / "weightless")
+    refuse_no_weights(weightless)
+    (weightless / "model.safetensors").unlink()
+    with pytest.raises(UserError, match=r"no weights are in it: \*\.safetensors is expected .* found config\.json\."):
+        refuse_no_weights(weightless)
+    nameless = folder(tmp_path / "nameless", None)
+    for content, told in (("{}", "names no model: model_type is"), ("[]", "names no model"), ("{", "not a model conf")):
+        (nameless / "config.json").write_text(content)
+        with pytest.raises(UserError, match=told):
+            refuse_no_weights(nameless)
