@@ -21,6 +21,8 @@ OPTIONS = ("family", "adapter", "adapter_mode", "base", "weights")
 MODES = ("merge", "serve")
 BLOCKS, BLOCK = 64, 1 << 16
 _WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".gguf", ".index.json")
+_IN_BOX = 3
+"""How many last parts of the path of bundled weights every copy of dtbench has, as in models/mini/checkpoint."""
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -154,6 +156,21 @@ def refuse_no_weights(folder: Path) -> None:
     config = folder / "config.json"
     if config.is_file() and not {"architectures", "model_type"} & _config(config).keys():
         raise UserError(f"--model {folder}: its config.json names no model: model_type is expected in it.")
+
+
+def bundled_name(folder: str) -> str | None:
+    """Return the name of the bundled weights that a folder has; None for other weights.
+
+    The folder may be of another copy of dtbench: where it is gone, the end of its path says what it was.
+    """
+    path = Path(folder)
+    for name, family in families.built_in_families().items():
+        if family.checkpoint is None or path.parts[-_IN_BOX:] != Path(family.checkpoint).parts[-_IN_BOX:]:
+            continue
+        here = Checkpoint(family.checkpoint, family, None)
+        if not path.is_dir() or here.content_hash() == Checkpoint(folder, family, None).content_hash():
+            return name
+    return None
 
 
 def _given_adapter(text: str, *, ask: bool) -> Adapter:

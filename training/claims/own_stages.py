@@ -14,7 +14,7 @@ from dtbench.training.claims.processes import read_stages
 from dtbench.training.claims.results import TrainedArm, trained_result
 from dtbench.training.claims.verdicts import claim_results
 from dtbench.training.recipe.claims import OWN_STAGES, Claim, ClaimedRecipe, Recipes, claim_sides
-from dtbench.training.recipe.recipe import load_claims, override, stored_recipe
+from dtbench.training.recipe.recipe import load_claims, override, stored_recipe, with_bundled_name
 from dtbench.training.recipe.settings import Recipe
 from dtbench.training.stages import state
 from dtbench.training.stages.layout import Layout
@@ -67,7 +67,7 @@ def _here(options: TrainOptions, trained: Recipe) -> Iterator[tuple[Layout, Reci
     before = stored_recipe(state.read_state(layout.state).recipe)
     done = read_stages(layout)
     is_done = all(done.get(stage.name) == state.DONE for stage in before.stage)
-    if is_done and before.seed == trained.seed and _compared(before) == _compared(trained):
+    if is_done and before.seed == trained.seed and _compared(before) == _compared(with_bundled_name(trained)):
         yield layout, before
 
 

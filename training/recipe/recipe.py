@@ -268,8 +268,15 @@ def load_claims(spec: str) -> ClaimedRecipe:
 
 
 def stored_recipe(plain: Table) -> Recipe:
-    """Read a recipe back from what Recipe.plain() returned."""
-    return read_table(Recipe, plain, "the recipe of the run")
+    """Read a recipe back from what Recipe.plain() returned, as with_bundled_name() has it."""
+    return with_bundled_name(read_table(Recipe, plain, "the recipe of the run"))
+
+
+def with_bundled_name(recipe: Recipe) -> Recipe:
+    """Return the recipe as it is stored and compared: the bundled model by its name, wherever dtbench lies."""
+    from dtbench.models.checkpoints.checkpoint import bundled_name
+
+    return dataclasses.replace(recipe, model=bundled_name(recipe.model) or recipe.model)
 
 
 def override(recipe: Recipe, *, model: str | None, seed: int | None) -> Recipe:

@@ -16,7 +16,7 @@ from typing import Any
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.models.checkpoints.checkpoint import resolve_checkpoint
-from dtbench.training.recipe.recipe import stored_recipe
+from dtbench.training.recipe.recipe import stored_recipe, with_bundled_name
 from dtbench.training.recipe.settings import Recipe, StageRecipe
 from dtbench.training.stages import state
 from dtbench.training.stages.layout import BASE, Layout
@@ -73,7 +73,8 @@ def _common_stages(before: Recipe, now: Recipe, source_state: state.TrainingStat
 
 
 def _differing(before: Recipe, now: Recipe, names: tuple[str, ...] | list[str]) -> list[str]:
-    old, new = ({name: value for name, value in _plain(recipe).items() if name in names} for recipe in (before, now))
+    recipes = (before, with_bundled_name(now))
+    old, new = ({name: value for name, value in _plain(recipe).items() if name in names} for recipe in recipes)
     return sorted(state.differing_settings(old, new))
 
 

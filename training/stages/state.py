@@ -15,7 +15,7 @@ from dtbench.harness.core.output_paths import refuse_no_folder
 from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.provenance import checkout
 from dtbench.harness.store.run_json import is_of_a_beginning
-from dtbench.training.recipe.recipe import stored_recipe
+from dtbench.training.recipe.recipe import stored_recipe, with_bundled_name
 from dtbench.training.recipe.settings import Recipe
 from dtbench.training.stages.layout import BASE, NODES, Layout
 
@@ -66,11 +66,12 @@ class TrainingState:
 
 def open_state(path: Path, recipe: Recipe) -> TrainingState:
     """Read the state of a run, or start a new one; a UserError where it has another recipe."""
-    plain = json.loads(json.dumps(recipe.plain()))
+    plain = json.loads(json.dumps(with_bundled_name(recipe).plain()))
     new = TrainingState(path, plain, stages={stage.name: WAITING for stage in recipe.stage})
     state = read_state(path) if path.exists() else new
     stored = json.loads(json.dumps(stored_recipe(state.recipe).plain()))  # with fields that it was begun without
-    state.recipe = {**state.recipe, "monitor": plain["monitor"]}  # rules only look on: others may be taken at any time
+    # rules only look on, so others may be taken at any time; a model in the box may have been stored by its path
+    state.recipe = {**state.recipe, "model": stored["model"], "monitor": plain["monitor"]}
     if differing := sorted(differing_settings({**stored, "monitor": plain["monitor"]}, plain)):
         raise UserError(
             f"--out {path.parent}: holds a training with another recipe: {', '.join(differing[:4])} differ. "

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dtbench.harness.core.errors import UserError
-from dtbench.models.checkpoints.checkpoint import Checkpoint, refuse_no_weights, resolve_checkpoint
+from dtbench.models.checkpoints.checkpoint import Checkpoint, bundled_name, refuse_no_weights, resolve_checkpoint
 from dtbench.models.checkpoints.families import built_in_families, get_family
 
 
@@ -108,6 +108,14 @@ def test_the_weights_in_the_box_go_by_their_name_wherever_they_lie() -> None:
     assert (checkpoint.name, checkpoint.is_local) == ("mini", True)
     assert Path(checkpoint.source).parent.name == "mini"
     assert found(checkpoint.source, "mini").name == "mini"
+
+
+def test_the_weights_in_the_box_have_a_name_in_every_copy_of_dtbench(tmp_path: Path) -> None:
+    source = found("mini").source
+    copy = tmp_path / "models" / "mini" / "checkpoint"
+    assert [bundled_name(str(path)) for path in (source, Path(source).resolve(), copy)] == ["mini"] * 3
+    assert [bundled_name(name) for name in ("mini", "org/mini", str(tmp_path), "/mini/checkpoint")] == [None] * 4
+    assert bundled_name(str(folder(copy))) is None
 
 
 def test_a_folder_stands_before_the_weights_in_the_box_where_it_holds_some(

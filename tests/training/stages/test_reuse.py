@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from trainer import model_in_the_box
 from trainings import Skill, made_up_recipe, write_base, write_training
 
 from dtbench.harness.core.errors import UserError
@@ -137,6 +138,19 @@ def test_other_weights_under_the_same_name_are_refused(finished: Path, tmp_path:
     write_base(tmp_path / "base", here)
     write_training(other, here, tmp_path / "base", Skill(0.7, "full"), Skill(0.9, "full"))
     with pytest.raises(UserError, match="it started from other weights of"):
+        taken(here, tmp_path / "run", other)
+
+
+def test_the_bundled_model_of_another_copy_of_dtbench_is_the_same_base(finished: Path, tmp_path: Path) -> None:
+    here = dataclasses.replace(recipe_of(), model=str(model_in_the_box()))
+    other = tmp_path / "other"
+    write_base(tmp_path / "base", here)
+    write_training(other, here, tmp_path / "base", Skill(0.7, "full"), Skill(0.9, "full"))
+    held = state.read_state(other / "train.json")
+    assert held.recipe["model"] == "mini"
+    held.recipe = {**held.recipe, "model": "/gone/models/mini/checkpoint"}
+    held.write()
+    with pytest.raises(UserError, match="it started from other weights of"):  # those of a made-up base
         taken(here, tmp_path / "run", other)
 
 

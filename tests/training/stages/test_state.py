@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+from trainer import model_in_the_box
 
 from dtbench.harness.core.errors import DataError, UserError
-from dtbench.training.recipe.recipe import load_recipe
+from dtbench.training.recipe.recipe import load_recipe, override
 from dtbench.training.stages.state import DONE, PREPARED, TRAINED, open_state
 
 RECIPE = load_recipe("mini")
@@ -38,6 +40,28 @@ def test_another_recipe_in_the_same_folder_is_refused_with_what_differs(tmp_path
     other = dataclasses.replace(RECIPE, seed=7, training=dataclasses.replace(RECIPE.training, beta=0.5))
     with pytest.raises(UserError, match=r"holds a training with another recipe: seed, training\.beta differ"):
         open_state(tmp_path / "train.json", other)
+
+
+def test_the_bundled_model_is_the_same_wherever_dtbench_lies(tmp_path: Path) -> None:
+    path, here = tmp_path / "train.json", override(RECIPE, model=None, seed=None)
+    elsewhere = tmp_path / "models" / "mini" / "checkpoint"
+    assert here.model == str(model_in_the_box())
+
+    def stored_by_path(model: Path) -> None:  # as dtbench did before
+        plain = {**here.plain(), "model": str(model)}
+        path.write_text(json.dumps({"schema": 2, "recipe": plain, "base": DONE, "stages": [], "starts": []}))
+
+    open_state(path, here).write()
+    assert json.loads(path.read_text())["recipe"]["model"] == "mini"
+    stored_by_path(elsewhere)
+    open_state(path, here).write()
+    assert json.loads(path.read_text())["recipe"]["model"] == "mini"
+    shutil.copytree(here.model, elsewhere)
+    stored_by_path(elsewhere)
+    assert open_state(path, here).base == DONE
+    (elsewhere / "generation_config.json").write_text("{}")
+    with pytest.raises(UserError, match="holds a training with another recipe: model differ"):
+        open_state(path, here)
 
 
 @pytest.mark.parametrize(
