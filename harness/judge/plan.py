@@ -16,10 +16,11 @@ from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.options import Option
 from dtbench.harness.core.price import Price
 from dtbench.harness.core.schema import Prompt
-from dtbench.harness.core.typed_settings import at_least
+from dtbench.harness.core.typed_settings import between
 from dtbench.harness.judge.scorer import CaseT, JudgeScorer
 from dtbench.harness.judge.wording import Wording, read_wording
 from dtbench.harness.store.jsonl import Key
+from dtbench.harness.store.verdicts import CALLS_APART
 from dtbench.models.endpoint.address import complete_url, refuse_wrong_urls
 
 CHARACTERS_A_TOKEN = 4
@@ -63,11 +64,11 @@ class JudgeOptions:
         Option(
             "--calls",
             "N",
-            "Calls per answer; the lowest and highest marks are dropped.",
+            "Calls per answer, even numbers too; of three or more marks the lowest and the highest are dropped.",
             panel=opts.ANSWERS,
             shown="5 for rubrics, else 1",
         ),
-        at_least(1),
+        between(1, CALLS_APART),
     ] = None
     scorer: Annotated[
         str | None,
@@ -133,6 +134,8 @@ class JudgeOptions:
     def __post_init__(self) -> None:
         """Refuse values that are not allowed."""
         opts.check_options(self)
+        if self.calibrate and self.calls not in {None, 1}:
+            raise UserError(f"--calls {self.calls}: --calibrate makes one call per answer; leave --calls out.")
         url = complete_url(self.base_url)
         if "://" not in url:
             shown = self.base_url.rpartition("@")[2] or "''"

@@ -33,7 +33,7 @@ from dtbench.harness.store.jsonl import key_of
 from dtbench.harness.store.judged_types import AnswerSummary, CalibrationSummary, JudgeHead, JudgeRecord, JudgeSummary
 from dtbench.harness.store.run_folder import RunFolder, StoredRun
 from dtbench.harness.store.types import Status
-from dtbench.harness.store.verdicts import CALLS_APART, counting_judges
+from dtbench.harness.store.verdicts import counting_judges
 from dtbench.tasks.stored import RescoreOptions, rewrite_run, stored_task, stored_task_name
 
 CALIBRATION_QUESTIONS = 20
@@ -209,13 +209,10 @@ def _data(stored: StoredTask, options: JudgeOptions) -> Dataset:
 
 
 def _plan(scorer: JudgeScorer[CaseT], stored: StoredTask, data: Dataset, options: JudgeOptions) -> JudgePlan[CaseT]:
-    calls = options.calls or scorer.calls
-    if scorer.every_repeat and calls > CALLS_APART:
-        raise UserError(f"--calls {calls}: at most {CALLS_APART} are allowed.")
     cases = scorer.cases(stored, data, CaseChoice(options.limit, options.sample))
     if options.calibrate and options.limit is None:
         cases = cases[:CALIBRATION_QUESTIONS]
-    return JudgePlan(scorer, cases, calls, options.seed)
+    return JudgePlan(scorer, cases, options.calls or scorer.calls, options.seed)
 
 
 def _settings(job: _JudgeJob) -> dict[str, Any]:

@@ -261,7 +261,11 @@ def test_instructions_of_ones_own_are_used_and_noted(run: Path, tmp_path: Path) 
         (["--base-url", "nowhere"], "--base-url nowhere: a URL is expected"),
         (["--task", "mmsu"], "--task mmsu: not in"),
         (["--limit", "0"], "--limit 0: at least 1 is expected"),
-        (["--calls", "0"], "--calls 0: at least 1 is expected"),
+        (["--calls", "0"], "--calls 0: 1 to 1000 is expected"),
+        (["--calls", "-1"], "--calls -1: 1 to 1000 is expected"),
+        (["--calls", "1001"], "--calls 1001: 1 to 1000 is expected"),
+        (["--calls", "2.5"], "--calls 2.5: a whole number is expected"),
+        (["--calls", "2", "--calibrate"], "--calls 2: --calibrate makes one call per answer; leave --calls out."),
         (["--judge-prompt", "gone.txt"], "--judge-prompt gone.txt: there is no such file"),
         (["--price", "cheap"], "--price cheap: two prices per million tokens are expected"),
         (["--price", "1/-1"], "--price 1/-1: two prices per million tokens are expected"),
@@ -272,7 +276,16 @@ def test_a_wrong_wish_is_one_line(run: Path, options: list[str], complaint: str)
     with chatting(choose=honest) as chat:
         url = [] if "--base-url" in options else ["--base-url", chat.url]
         assert complaint in call("judge", run, "--model", "tiny", *url, *options).refusal()
+        assert not chat.asked
     assert not (run / "judge-tiny").exists()
+
+
+@pytest.mark.parametrize("calls", [1, 2, 4])
+def test_an_even_number_of_calls_is_allowed_too(run: Path, calls: int) -> None:
+    with chatting(choose=honest) as chat:
+        done, told = judged(run, chat.url, "--calls", str(calls))
+        assert len(chat.asked) == 5 * calls
+    assert (done.code, told["calls"], told["rubrics"], told["unscored"]) == (0, calls, 33.33, 0)
 
 
 def test_an_estimate_asks_nothing_and_tells_what_is_left(run: Path) -> None:

@@ -285,7 +285,6 @@ def test_vectors_that_cannot_be_used_are_one_line(tmp_path: Path, case: str) -> 
         (["--scorer", "rubrik"], "--scorer rubrik: rubric, same-answer, embedding, judge are the scorers of chimes"),
         (["--scorer", "rubric"], "its questions (own) have no criteria to judge by"),
         (["--scorer", "embedding"], "its questions have no options, so no answer is nearest to one"),
-        (["--calls", "1001"], "--calls 1001: at most 1000 are allowed"),
     ],
 )
 def test_a_scorer_that_does_not_fit_is_one_line(tmp_path: Path, options: list[str], complaint: str) -> None:

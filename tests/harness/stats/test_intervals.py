@@ -16,6 +16,7 @@ from dtbench.harness.stats.intervals import (
     pass_at,
     percentile,
     share,
+    trimmed_mean,
     wilson,
 )
 
@@ -151,3 +152,10 @@ def test_percentiles_are_those_of_numpy(values: list[float], q: float) -> None:
 @pytest.mark.parametrize("n", [1, 9, 400])
 def test_the_interval_of_a_mean_over_repeats_is_that_of_its_questions(n: int) -> None:
     assert wilson(1 / 3, 3 * n) == pytest.approx(share(n, 3 * n)[3:])
+
+
+@pytest.mark.parametrize(
+    ("marks", "mean"), [((0.5,), 0.5), ((0, 1), 0.5), ((1, 0, 0), 0), ((1, 0.25, 0.75, 0), 0.5), ((0, 1, 1, 1, 1), 1)]
+)
+def test_of_three_or_more_marks_the_lowest_and_the_highest_are_dropped(marks: tuple[float, ...], mean: float) -> None:
+    assert trimmed_mean(marks) == mean
