@@ -46,10 +46,10 @@ def faithful_command(options: FaithfulOptions, as_json: AsJson = False) -> None:
     result = run_faithful(options, LiveLine(quiet=as_json))
     if as_json:
         typer.echo(json.dumps(result.summary))
+        for note in result.summary["notes"]:  # which a quiet live line has not printed
+            print_note(one_line(note))
     else:
         print_faithful(result.summary)
-    for note in result.summary["notes"]:
-        print_note(one_line(note))
     raise typer.Exit(result.exit_code)
 
 

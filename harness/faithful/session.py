@@ -59,7 +59,7 @@ def run_faithful(options: FaithfulOptions, live: LiveLine) -> FaithfulResult:
     job = _prepare(options)
     with sigterm_as_interrupt(), _begin(job) as folder:
         job = asyncio.run(_ask(job, folder, live, stop_on_signals))
-        return _finish(job, folder)
+        return _finish(job, folder, live)
 
 
 async def faithful_in_loop(options: FaithfulOptions, live: LiveLine) -> FaithfulResult:
@@ -67,7 +67,7 @@ async def faithful_in_loop(options: FaithfulOptions, live: LiveLine) -> Faithful
     job = await asyncio.to_thread(_prepare, options)
     with _begin(job) as folder:
         job = await _ask(job, folder, live, no_signals)
-        return _finish(job, folder)
+        return _finish(job, folder, live)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +241,7 @@ class _Asking:
         return LiveState(self._progress.done, self._progress.expected, [*figures, *limit_figures(self._pace)])
 
 
-def _finish(job: _Job, folder: RunFolder) -> FaithfulResult:
+def _finish(job: _Job, folder: RunFolder, live: LiveLine) -> FaithfulResult:
     """Sum up the answers, and write faithful.json and the status."""
     task = job.stored.task.name
     planned = {(*one.key, one.begun) for one in job.asked}
@@ -255,10 +255,12 @@ def _finish(job: _Job, folder: RunFolder) -> FaithfulResult:
     control = rate(figures, CONTROL, "keep")
     notes = list(job.notes)
     if control is not None and control["accuracy"] < LEAST_CONTROL:
-        notes.append(
+        note = (
             f"the control keeps {control['correct']} of {control['n']} answers: the model continues its own "
             "reasoning to another answer, so what the other rates say is uncertain"
         )
+        live.notify(note)
+        notes.append(note)
     summary: FaithfulSummary = {
         "run": str(job.run.path),
         "folder": str(folder.path),

@@ -136,6 +136,29 @@ def test_an_endpoint_that_refuses_to_continue_is_asked_with_shuffled_clips_alone
     assert "the last message has to be the user's" in summary["notes"][0]
 
 
+@pytest.mark.parametrize(
+    ("choose", "options", "told"),
+    [
+        (lambda asked: Turn("<think> hm </think> 2"), (), "does not continue an answer that was begun"),
+        (
+            lambda asked: Turn(status=400) if asked.json()["messages"][-1]["role"] == "assistant" else Turn("hm"),
+            ("-M", "host=vllm"),
+            "does not continue an answer that was begun",
+        ),
+        (lambda asked: Turn(" </think> none"), ("-M", "host=vllm", "--only", "control"), "the control keeps 0 of"),
+    ],
+    ids=["not known to continue", "refuses to", "control"],
+)
+def test_a_note_is_printed_once_and_logged(
+    choose: Callable[[Asked], Turn], options: tuple[str, ...], told: str
+) -> None:
+    for quiet in ((), ("--json",)):
+        done, _ = faithful(choose, *options, *quiet)
+        assert done.err.count(told) == 1
+    assert told in Path("run/faithful/run.log").read_text()
+    assert json.loads(Path("run/faithful/faithful.json").read_text())["notes"][0].count(told) == 1
+
+
 def test_what_a_run_was_drawn_at_does_not_matter_and_an_option_of_the_command_does() -> None:
     def temperatures(*options: str) -> set[float]:
         with chatting(choose=lambda asked: Turn("<think> hm </think> 2")) as chat:
