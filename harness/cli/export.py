@@ -13,7 +13,7 @@ from dtbench.harness.cli.typer_options import with_options
 from dtbench.harness.core.errors import one_line
 from dtbench.harness.core.options import AsJson
 from dtbench.harness.core.output_paths import refuse_no_file, refuse_no_folder
-from dtbench.harness.export.run_formats import RUN_FORMATS, format_writer
+from dtbench.harness.export.run_formats import ONE_FILE, RUN_FORMATS, format_writer
 from dtbench.harness.export.submission_formats import ExportOptions
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ UPLOADED = {
 
 IDS_ALONE = "arc"
 """The format whose records say nothing of their questions but the id: without MMAR's ids no one can tell."""
-
-ONE_FILE = (".jsonl", ".eval")
-"""Endings of an --out that is one file: predictions and inspect's log of one task; else it is a folder."""
 
 
 @with_options
@@ -58,7 +55,7 @@ def _write_folder(options: ExportOptions, *, as_json: bool) -> None:
     """Write a format of whole runs, and push it where --push says."""
     from dtbench.harness.export.hub_push import count_files, hub_token, push_folder
 
-    if options.out is not None and options.out.suffix in ONE_FILE:
+    if options.out is not None and options.out.suffix == ONE_FILE.get(options.format_name):
         refuse_no_file("--out", options.out, make_parents=True)
     elif options.out is not None:
         refuse_no_folder("--out", options.out)

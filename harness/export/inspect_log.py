@@ -19,7 +19,7 @@ from typing import Any
 import dtbench
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.schema import Sample, clip_name
-from dtbench.harness.export.run_formats import ExportedFolder
+from dtbench.harness.export.run_formats import ONE_FILE, ExportedFolder
 from dtbench.harness.export.stored_answers import (
     AnsweredQuestion,
     ExportedModel,
@@ -33,7 +33,7 @@ from dtbench.harness.store.atomic import replace_whole
 
 VERSION = 2
 """Of inspect's log format."""
-SUFFIX = ".eval"
+SUFFIX = ONE_FILE["inspect"]
 RIGHT, WRONG, NONE = "C", "I", "N"
 """inspect's values: correct, incorrect, no answer."""
 _SCORERS = ("official", "strict")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.export.run_formats import ExportedFolder
+from dtbench.harness.export.run_formats import ONE_FILE, ExportedFolder
 from dtbench.harness.export.submission_formats import ExportOptions
 from dtbench.harness.score.stored_run import StoredTask, find_data, is_whole, questions_beside, submitted_answers
 from dtbench.harness.store.atomic import replace_whole
@@ -18,7 +18,7 @@ from dtbench.harness.store.record_files import stem_of
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.tasks.stored import stored_task, stored_task_names
 
-ENDING = ".jsonl"
+ENDING = ONE_FILE["predictions"]
 
 
 def write_predictions(options: ExportOptions) -> ExportedFolder:

@@ -18,6 +18,8 @@ RUN_FORMATS = {
     "inspect": "dtbench.harness.export.inspect_log:write_inspect_logs",
 }
 """Each takes ExportOptions and returns an ExportedFolder."""
+ONE_FILE = {"predictions": ".jsonl", "inspect": ".eval"}
+"""Formats that may be one file, where the run has one task: how the name of an --out ends that is no folder then."""
 PUSHED: dict[str, Literal["dataset", "model"]] = {"parquet": "dataset", "hub-eval": "model"}
 """The formats that go to a hub, and the kind of repository."""
 PUBLISHED = ("parquet", "eee")

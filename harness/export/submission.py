@@ -48,6 +48,13 @@ def write_submission(options: ExportOptions) -> ExportedFile:
     """Write the file and its manifest; an error with nothing written where a leaderboard would not accept it."""
     assert options.run is not None
     run = StoredRun.open(options.run)
+    file = options.out or run.path / "export" / options.format.file
+    manifest = file.with_name(f"{file.name}.manifest.json")
+    refuse_no_file("--out", file, make_parents=True)
+    if file.exists() and not manifest.exists():
+        raise UserError(
+            f"--out {file}: this file was not written by an export and is not overwritten; name another file."
+        )
     stored = stored_task(run, _task_name(run, options), options.task_file)
     data = _data(stored, options)
     every = submitted_answers(stored, data, options.sample)
@@ -57,13 +64,6 @@ def write_submission(options: ExportOptions) -> ExportedFile:
     checked = check_submission(content, options.format, stored.task, data)
     if checked.problems:
         raise DataError(f"{run.path} cannot be exported as {options.format_name}: {'; '.join(checked.problems)}.")
-    file = options.out or run.path / "export" / options.format.file
-    manifest = file.with_name(f"{file.name}.manifest.json")
-    refuse_no_file("--out", file, make_parents=True)
-    if file.exists() and not manifest.exists():
-        raise UserError(
-            f"--out {file}: this file was not written by an export and is not overwritten; name another file."
-        )
     about = _about(run, stored, options, every) | {
         "file": file.name,
         "sha256": hashlib.sha256(content).hexdigest(),

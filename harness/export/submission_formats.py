@@ -25,7 +25,7 @@ from dtbench.harness.core.options import (
     check_options,
 )
 from dtbench.harness.core.schema import clip_name
-from dtbench.harness.export.run_formats import PUBLISHED, PUSHED, RUN_FORMATS
+from dtbench.harness.export.run_formats import ONE_FILE, PUBLISHED, PUSHED, RUN_FORMATS
 from dtbench.harness.score.stored_run import SubmittedAnswer
 
 Record = Mapping[str, Any]
@@ -67,6 +67,11 @@ class SubmissionFormat(NamedTuple):
     def file(self) -> str:
         """What a file of it is called where the user names none."""
         return f"{self.name}.{ {'zip': 'zip', 'list': 'json', 'lines': 'jsonl', 'csv': 'output.csv'}[self.shape] }"
+
+    @property
+    def ending(self) -> str:
+        """How the name of such a file ends."""
+        return Path(self.file).suffix
 
     def encoded(self, records: Iterable[Record]) -> bytes:
         """Encode the records as a file in ASCII: the official scripts read in whatever encoding a machine has set.
@@ -204,6 +209,8 @@ FORMATS: Mapping[str, SubmissionFormat] = {
         ),
     )
 }
+_ENDINGS = {*(one.ending for one in FORMATS.values()), *ONE_FILE.values(), ".parquet", ".yaml"}
+"""Endings that say what is in a file, so that a file of another format, or a folder, must not bear them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,8 +309,10 @@ class ExportOptions:
         if self.format_name in RUN_FORMATS:
             if self.run is None or self.check is not None:
                 raise UserError(f"--format {self.format_name}: name a run's folder; only files for boards are checked.")
-            return
-        self._refuse_submission()
+        else:
+            self._refuse_submission()
+        if self.out is not None and self.out.suffix.lower() in _ENDINGS:
+            self._refuse_other_ending(self.out)
 
     def _refuse_submission(self) -> None:
         known = (*FORMATS, *RUN_FORMATS)
@@ -314,6 +323,14 @@ class ExportOptions:
         for flag, value in (("--out", self.out), ("--truncate", self.truncate), ("--incomplete", self.incomplete)):
             if value and self.check is not None:
                 raise UserError(f"{flag}: only the export of a run takes it; --check writes nothing.")
+
+    def _refuse_other_ending(self, out: Path) -> None:
+        own = ONE_FILE.get(self.format_name, "") if self.format_name in RUN_FORMATS else self.format.ending
+        if out.suffix == own:
+            return
+        kinds = f"a {own} file" if self.format_name in FORMATS else f"a {own} file or a folder" if own else "a folder"
+        other = out.with_suffix(own)
+        raise UserError(f"--out {out}: --format {self.format_name} writes {kinds}; name one, such as {other}.")
 
     @property
     def format(self) -> SubmissionFormat:

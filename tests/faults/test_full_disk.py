@@ -17,7 +17,7 @@ from small_disk import small_disk
 
 WRITERS: dict[str, tuple[str, ...]] = {
     "report": ("report", "{run}", "--out", "{disk}/report.html"),
-    "export": ("export", "{run}", "--format", "mmar", "--out", "{disk}/mmar.json"),
+    "export": ("export", "{run}", "--format", "mmar", "--out", "{disk}/mmar.jsonl"),
     "export parquet": ("export", "{run}", "--format", "parquet", "--out", "{disk}/parquet"),
     "export eee": ("export", "{run}", "--format", "eee", "--out", "{disk}/eee"),
     "export inspect": ("export", "{run}", "--format", "inspect", "--out", "{disk}/inspect"),

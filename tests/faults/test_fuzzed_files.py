@@ -44,7 +44,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "gate against it": ("gate", "--baseline", "{run}", "--candidate", "{base}", "--max-drop", "100"),
     "board": ("board", "--task", "mmar", "--runs", "{folder}"),
     "board --csv": ("board", "--task", "mmar", "--runs", "{folder}", "--csv"),
-    "export arc": ("export", "{run}", "--format", "arc", "--out", "{out}.jsonl"),
+    "export arc": ("export", "{run}", "--format", "arc", "--out", "{out}.zip"),
     "export lm-eval": ("export", "{run}", "--format", "lm-eval", "--out", "{out}"),
     "export parquet": ("export", "{run}", "--format", "parquet", "--out", "{out}"),
     "export hub-eval": ("export", "{run}", "--format", "hub-eval", "--out", "{out}"),

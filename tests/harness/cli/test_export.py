@@ -212,6 +212,35 @@ def test_a_wrong_wish_is_one_line(tmp_path: Path, data: dict[str, Path], options
     assert complaint in call("export", tmp_path / "run", *options).refusal()
 
 
+@pytest.mark.parametrize(
+    ("form", "out", "told"),
+    [
+        ("arc", "x.json", "writes a .zip file; name one, such as x.zip."),
+        ("arc", "x.ZIP", "writes a .zip file; name one, such as x.zip."),
+        ("mmar", "x.zip", "writes a .jsonl file; name one, such as x.jsonl."),
+        ("mmar-rubrics", "x.json", "writes a .jsonl file; name one, such as x.jsonl."),
+        ("mmau", "x.jsonl", "writes a .json file; name one, such as x.json."),
+        ("mmau-test", "x.csv", "writes a .json file; name one, such as x.json."),
+        ("mmsu", "x.eval", "writes a .jsonl file; name one, such as x.jsonl."),
+        ("dcase-adqa", "x.output.json", "writes a .csv file; name one, such as x.output.csv."),
+        ("predictions", "x.json", "writes a .jsonl file or a folder; name one, such as x.jsonl."),
+        ("inspect", "x.json", "writes a .eval file or a folder; name one, such as x.eval."),
+        *((name, "x.json", "writes a folder; name one, such as x.") for name in ("lm-eval", "hub-eval", "eee")),
+        ("parquet", "x.parquet", "writes a folder; name one, such as x."),
+    ],
+)
+def test_a_name_that_says_another_format_is_refused_before_the_run_is_read(
+    tmp_path: Path, form: str, out: str, told: str
+) -> None:
+    line = call("export", tmp_path, "--format", form, "--out", out).refusal()
+    assert line == f"error: --out {out}: --format {form} {told}"
+
+
+def test_a_name_without_a_known_ending_is_taken(run: Path, tmp_path: Path) -> None:
+    for form, out in (("arc", "mine"), ("arc", "mine-1.5"), ("mmar", "mine.txt"), ("predictions", "folder.v2")):
+        assert call("export", run, "--format", form, "--task", "mmar", "--out", tmp_path / out).code == 0
+
+
 def run_with(data: dict[str, Path], out: Path, *options: str) -> Done:
     return call("run", "--tasks", "mmar", "--data-dir", data["mmar"], "--out", out, "--track", "single", *options)
 
