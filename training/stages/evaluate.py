@@ -160,6 +160,7 @@ def continue_edited(
 
 
 def _has_chains(run: EvalRun, task: str, evaluation: Evaluation) -> bool:
+    # `dtbench faithful` refuses a run without chains and makes the edits again; to count takes 0.8 s for 300 answers
     return bool(count_chains(FaithfulOptions(run=run.folder, task=task, only=[DESCRIPTION], limit=evaluation.faithful)))
 
 
