@@ -20,6 +20,7 @@ from dtbench.harness.store.atomic import replace_whole
 from dtbench.harness.store.locks import RunLock
 from dtbench.training.claims.curves import draw_curves
 from dtbench.training.claims.examples import example_lines
+from dtbench.training.claims.page import page_of
 from dtbench.training.claims.plan import Experiment, default_specs, plan_experiment
 from dtbench.training.claims.recount import recount
 from dtbench.training.claims.results import EXAMPLES, read_result
@@ -42,16 +43,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise UserError(f"--examples {options.examples}: a number of questions is expected, such as 3.")
         if options.curves is not None:
             _ending(options.curves)
+        if options.page is not None:
+            refuse_no_file("--page", options.page)
         experiments = [plan_experiment(spec, options.out.resolve()) for spec in options.recipes or default_specs()]
-        shown = bool(options.table or options.examples or options.curves or options.recount)
+        shown = bool(options.table or options.examples or options.curves or options.page or options.recount)
         if options.recount:
             recount(experiments, options.results, _say)
         whole = True if shown else _train(options, experiments, until)
         kept = _kept(experiments, options.results)
-        if options.curves is not None:
-            _draw(experiments, kept, options.curves)
-        elif options.examples and not options.table:
-            print("\n".join(line for each in experiments for line in example_lines(each, kept, options.examples)))
+        if options.curves is not None or options.page is not None:
+            _write(experiments, kept, options)
         else:
             _print(experiments, kept, options)
     except DtbenchError as error:
@@ -93,17 +94,22 @@ def _print(experiments: Sequence[Experiment], kept: Kept, options: argparse.Name
     if options.json:
         print(json.dumps([result for each in experiments for result in claim_results(each, kept)]))
         return
+    only_examples = options.examples and not options.table
     for experiment in experiments:
-        print("\n".join(report_lines(experiment, kept)))
-        print("\n".join(example_lines(experiment, kept, options.examples or EXAMPLES)))
-    for experiment in () if options.table else experiments:
+        lines = [] if only_examples else list(report_lines(experiment, kept))
+        print("\n".join([*lines, *example_lines(experiment, kept, options.examples or EXAMPLES)]))
+    for experiment in () if options.table or only_examples else experiments:
         print("\n".join(claim_line(result) for result in claim_results(experiment, kept)))
 
 
-def _draw(experiments: Sequence[Experiment], kept: Kept, out: Path) -> None:
-    """Draw the courses of all arms into a file."""
-    replace_whole(out, picture_bytes(draw_curves(experiments, kept), _ending(out)))
-    _say(f"picture {out}")
+def _write(experiments: Sequence[Experiment], kept: Kept, options: argparse.Namespace) -> None:
+    """Write the page and the picture that were asked for."""
+    if options.page is not None:
+        replace_whole(options.page, page_of(experiments, kept).encode())
+        _say(f"page {options.page}")
+    if options.curves is not None:
+        replace_whole(options.curves, picture_bytes(draw_curves(experiments, kept), _ending(options.curves)))
+        _say(f"picture {options.curves}")
 
 
 def _ending(out: Path) -> str:
@@ -150,6 +156,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--table", action="store_true", help="train nothing: print what the results say")
     parser.add_argument(
         "--examples", type=int, default=0, metavar="N", help="train nothing: print N answers of each arm word for word"
+    )
+    parser.add_argument(
+        "--page",
+        type=Path,
+        metavar="FILE",
+        help="train nothing: write all tables, verdicts and some answers, such as docs/claims-tables.md",
     )
     parser.add_argument(
         "--curves", type=Path, metavar="FILE", help="train nothing: draw how each arm learnt (.svg, .png or .pdf)"

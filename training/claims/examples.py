@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from dtbench.harness.store.claim_types import ChainExample
@@ -22,9 +22,21 @@ class _ArmAnswer(NamedTuple):
 
 def example_lines(experiment: Experiment, kept: Kept, count: int) -> Iterator[str]:
     """Yield questions with the answers of each arm's first seed, from its folder where it is here, else as was kept."""
+    arms = arm_stages(experiment)
+    here = {arm: list(_in_folder(experiment, arm, stages, count)) for arm, stages in arms.items()}
+    yield from _lines({arm: here[arm] or _kept(experiment, kept, arm, count) for arm in arms}, arms)
+
+
+def kept_example_lines(experiment: Experiment, kept: Kept, count: int) -> Iterator[str]:
+    """Yield the same from what was kept alone: everywhere the same lines."""
+    arms = arm_stages(experiment)
+    yield from _lines({arm: _kept(experiment, kept, arm, count) for arm in arms}, arms)
+
+
+def _lines(examples: Mapping[str, Sequence[ChainExample]], arms: Mapping[str, Sequence[str]]) -> Iterator[str]:
     answers: dict[str, list[_ArmAnswer]] = {}
-    for arm, stages in arm_stages(experiment).items():
-        for example in _of_arm(experiment, kept, arm, stages, count):
+    for arm, stages in arms.items():
+        for example in examples[arm]:
             name = f"{arm}/{example['run']}" if len(stages) > 1 else arm
             answers.setdefault(example["id"], []).append(_ArmAnswer(name, example))
     for shown in answers.values():
@@ -37,11 +49,16 @@ def example_lines(experiment: Experiment, kept: Kept, count: int) -> Iterator[st
         yield ""
 
 
-def _of_arm(experiment: Experiment, kept: Kept, arm: str, stages: Sequence[str], count: int) -> Sequence[ChainExample]:
-    """Return the answers of an arm's first seed that has some: of all stages where its folder is here."""
+def _in_folder(experiment: Experiment, arm: str, stages: Sequence[str], count: int) -> Iterator[ChainExample]:
+    """Yield the answers of the first seed of an arm whose folder is here, of all its stages."""
     for (name, _), one in experiment.trainings.items():
         if name == arm and is_finished(one):
-            return [example for stage in stages for example in answer_examples(one, stage, count)]
+            for stage in stages:
+                yield from answer_examples(one, stage, count)
+            return
+
+
+def _kept(experiment: Experiment, kept: Kept, arm: str, count: int) -> Sequence[ChainExample]:
     results = of_arm(experiment, kept, arm)
     return results[0]["examples"][:count] if results else ()
 

@@ -47,7 +47,7 @@ def plan_lines(experiment: Experiment) -> Iterator[str]:
 
 def report_lines(experiment: Experiment, kept: Kept) -> Iterator[str]:
     """Yield everything that the results say of a recipe."""
-    yield f"### {experiment.name}"
+    yield f"## {experiment.name}"
     yield ""
     yield _LEGEND.format(edited=experiment.claimed.recipes[None].evaluation.faithful or "no")
     yield ""
