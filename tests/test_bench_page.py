@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -51,6 +52,16 @@ def test_a_table_of_contenders_is_noted_without_those_that_failed(
     ]
     assert main([str(figures), str(page)]) == 0
     assert "| a peer | 1.50 |" in page.read_text()
+
+
+def test_a_peer_that_ends_with_0_and_logs_no_answer_has_failed(tmp_path: Path) -> None:
+    asked = Contender("asked", ["true"], logged=lambda out: 5)
+    silent = Contender("silent", ["true"], logged=lambda out: 0)
+    only_help = Contender("only help", ["true"])
+    for one in (asked, silent, only_help):
+        one.run(tmp_path, {"PATH": os.defpath})
+    assert (asked.failure, only_help.failure) == ("", "")
+    assert (silent.failure, silent.cost) == ("it ended with 0 and logged no answer", None)
 
 
 def test_without_figures_no_page_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

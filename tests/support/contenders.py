@@ -27,8 +27,8 @@ class Contender:
     title: str
     command: list[str | Path]
     """{out} stands for the folder of its logs."""
-    logged: Callable[[Path], int] = lambda out: 0
-    """How many answers it left there."""
+    logged: Callable[[Path], int] | None = None
+    """How many answers it left there; None: it is asked nothing."""
     cost: Cost | None = None
     runs: int = 0
     answers: int = 0
@@ -42,9 +42,12 @@ class Contender:
         command = [str(part).replace("{out}", str(out)) for part in self.command]
         try:
             cost = measured(command, folder, env, folder / "said.txt")
-            self.answers = self.logged(out)
+            self.answers = self.logged(out) if self.logged else 0
         except (CommandError, OSError) as error:
             self.failure = str(error)
+            return
+        if self.logged and not self.answers:
+            self.failure = "it ended with 0 and logged no answer"
             return
         shutil.rmtree(out, ignore_errors=True)
         self.cost = cost.least(self.cost) if self.cost else cost

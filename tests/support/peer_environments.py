@@ -15,8 +15,9 @@ PEERS = {
     "evalscope": "evalscope==1.14.1",
     "lmms_eval": "lmms-eval==0.7.3",
 }
-BESIDES = {"lm_eval": ["tenacity"], "inspect_ai": ["openai", "pandas", "pyarrow"]}
-"""What a peer asks for once it is to speak to an endpoint, or to make a frame."""
+BESIDES = {"lm_eval": ["tenacity"], "inspect_ai": ["openai", "pandas", "pyarrow"], "lmms_eval": ["filelock<4"]}
+"""What a peer asks for once it is to speak to an endpoint, or to make a frame, and what it takes older than the newest:
+lmms-eval imports a module of filelock that version 4 does not have, ends with 0 and has asked nothing."""
 NEEDS_TORCH = {"lmms_eval"}
 REPAIRS = ROOT / "tests" / "setup" / "repairs.py"
 CPU_TORCH = "torch==2.13.0+cpu"
@@ -45,7 +46,7 @@ def _install(name: str, folder: Path) -> None:
     installer = Installer(folder)
     if name in NEEDS_TORCH:
         # In one call, so that no other build of torch, with its gigabytes for GPUs, is ever the answer.
-        installer.install(CPU_TORCH, PEERS[name])
+        installer.install(CPU_TORCH, PEERS[name], *BESIDES.get(name, []))
         subprocess.run([str(installer.python), str(REPAIRS)], capture_output=True, check=True)
     else:
         installer.install(PEERS[name], *BESIDES.get(name, []))
