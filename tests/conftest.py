@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
 from collections.abc import Generator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +29,9 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.update(ONE_THREAD | os.environ)
     os.environ.setdefault("DTBENCH_EVALUATIONS", "off")  # each test evaluates for itself
+    # A process that may not keep byte code compiles the whole package: a quarter of what a command takes.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -37,6 +42,27 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> EnginesFirst
     from scheduling import EnginesFirst
 
     return EnginesFirst(config, log)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import a file that -m leaves out as a whole: some load torch, which takes seconds in each worker."""
+    asked = config.getoption("markexpr").split(" and ")
+    left_out = [name for name in ("engine", "browser", "neighbour") if f"not {name}" in asked]
+    if not left_out or collection_path.suffix != ".py":
+        return None
+    text = collection_path.read_text()
+    return any(f"\npytestmark = pytest.mark.{name}\n" in text for name in left_out) or None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Thirteen thousand tests are no garbage: looking through them again and again takes seconds in each worker."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

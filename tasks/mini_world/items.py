@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,8 +70,9 @@ class Item:
         }
 
 
+@functools.lru_cache(maxsize=1024)
 def make_item(slot: Slot) -> Item:
-    """Make the item of a slot, the same on every call."""
+    """Make the item of a slot, the same on every call; a clip asks for the item that its question came from."""
     question = question_of(slot)
     answer = question.options[slot.balanced(len(question.options), "value")]
     sounds, solution = _draw_until(slot, question, answer)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import datasets
 import pytest
 from command import call
 from runs import audible_data
@@ -13,6 +13,9 @@ from runs import audible_data
 import dtbench
 from dtbench.harness.audio.prepare import read_clip
 from dtbench.tasks import registry as task_registry
+
+if TYPE_CHECKING:
+    import datasets
 
 OWN = """
 from dtbench import NoClip, Sample, Task
@@ -28,12 +31,16 @@ def saved(*arguments: str | Path, to: Path) -> datasets.Dataset:
     """What `data load` saved."""
     done = call("data", "load", *arguments, "--to", to, "--json")
     assert (done.code, done.err) == (0, ""), done
+    import datasets
+
     loaded = datasets.load_from_disk(str(to))
     assert json.loads(done.out)["rows"] == len(loaded)
     return loaded
 
 
 def test_mini_is_saved_without_a_download_and_its_clips_are_not_decoded(tmp_path: Path) -> None:
+    import datasets
+
     loaded = saved("mini", "--limit", "12", to=tmp_path / "D")
     assert loaded.column_names == ["id", "question", "choices", "answer", "groups", "audio"]
     assert loaded.features["audio"] == datasets.Audio(decode=False)
@@ -59,6 +66,8 @@ def test_a_task_of_ones_own_without_groups_clips_and_some_golds(tmp_path: Path) 
 
 
 def test_in_python_the_data_set_is_in_memory_or_saved(tmp_path: Path) -> None:
+    import datasets
+
     given = dtbench.Task.of([{"question": "Which?", "choices": ["a", "b"], "answer": "a", "audio": b"RIFF"}], name="q")
     in_memory = dtbench.task_dataset(given)
     assert in_memory[0]["audio"]["bytes"] == b"RIFF"

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-import scipy.stats
 
 from dtbench.harness.score import confidence
 from dtbench.harness.score.calibration import Confidence, ConfidentAnswer
@@ -53,6 +52,8 @@ def test_of_answers_with_one_confidence_each_order_counts_alike() -> None:
 
 
 def test_auroc_is_mann_whitneys_share() -> None:
+    import scipy.stats
+
     answers = drawn(400)
     right = [sure for sure, is_right in answers if is_right]
     wrong = [sure for sure, is_right in answers if not is_right]

@@ -4,7 +4,6 @@ import random
 from typing import Any
 
 import pytest
-from statsmodels.stats.proportion import proportion_confint
 from written_outcomes import answer
 
 from dtbench.harness.score import group_shares
@@ -25,6 +24,8 @@ def by_task(**counts: tuple[int, int]) -> list[Answer]:
 
 
 def test_each_group_has_its_share_number_and_wilsons_interval() -> None:
+    from statsmodels.stats.proportion import proportion_confint
+
     found = group_figures(by_task(pauses=(3, 8), accents=(150, 304)), [("task_name",)], None)["task_name"]
     assert list(found) == ["accents", "pauses"]
     for name, right, n in (("pauses", 3, 8), ("accents", 150, 304)):

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from statsmodels.stats.proportion import proportion_confint
 from written_outcomes import answer
 
 from dtbench.harness.score import letter_bias
@@ -57,6 +56,8 @@ def test_chosen_letters_are_counted_against_right_ones() -> None:
 
 
 def test_recall_has_wilsons_interval_and_rstd_is_its_standard_deviation() -> None:
+    from statsmodels.stats.proportion import proportion_confint
+
     shown = {f"q{number}": asked(right) for number, (right, _) in enumerate(PAIRS)}
     (found,) = letter_figures(answers_of(PAIRS), shown)
     recalls = [2 / 3, 1 / 3, 1 / 2, 1 / 2]

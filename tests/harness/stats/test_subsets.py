@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 
 import pytest
-from scipy.stats import kendalltau, spearmanr
 
 from dtbench.harness.stats.subsets import (
     HeldOutRun,
@@ -27,6 +26,8 @@ def made_up(runs: int, questions: int, seed: int = 0) -> list[list[float]]:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_ranks_agree_as_scipy_has_it_also_where_scores_are_equal(seed: int) -> None:
+    from scipy.stats import kendalltau, spearmanr
+
     dice = random.Random(seed)
     one, other = ([dice.randrange(6) / 8 for _ in range(9)] for _ in range(2))
     found = agreement(one, other)

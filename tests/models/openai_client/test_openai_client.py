@@ -24,8 +24,13 @@ import dtbench
 from dtbench.harness.core.errors import ModelError, UserError
 from dtbench.harness.core.schema import Prompt, Response
 
-openai = pytest.importorskip("openai", reason="openai is an extra")
 KEY = "zq7Kp-R3d-Fox-Jumps-0ver"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def openai() -> Any:
+    """The package, imported by a test: at collection it costs each worker more than a second."""
+    return pytest.importorskip("openai", reason="openai is an extra")
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +65,8 @@ def ask(client: Any, *prompts: Prompt, **settings: Any) -> list[Response]:
 
 
 def client_of(chat: Chat, **settings: Any) -> Any:
+    import openai
+
     return openai.AsyncOpenAI(base_url=chat.url, api_key=KEY, **settings)
 
 
@@ -94,7 +101,7 @@ def test_the_request_is_the_one_that_an_endpoint_gets(tmp_path: Path) -> None:
     assert (told.text, told.finish_reason, told.usage) == (other.text, other.finish_reason, other.usage)
 
 
-def test_azure_is_asked_at_its_deployment_with_its_own_header() -> None:
+def test_azure_is_asked_at_its_deployment_with_its_own_header(openai: Any) -> None:
     with azure() as chat:
         client = openai.AsyncAzureOpenAI(
             azure_endpoint=chat.url.removesuffix("/v1"), api_key=KEY, api_version="2025-01-01"
@@ -143,7 +150,7 @@ def test_an_answer_that_comes_as_a_stream_is_read_whole() -> None:
 
 
 @pytest.mark.parametrize("kind", ["OpenAI", "AzureOpenAI"])
-def test_a_client_that_waits_is_refused_with_the_one_to_take(kind: str) -> None:
+def test_a_client_that_waits_is_refused_with_the_one_to_take(kind: str, openai: Any) -> None:
     more = {"azure_endpoint": "http://127.0.0.1:1", "api_version": "2025-01-01"} if kind == "AzureOpenAI" else {}
     with (
         getattr(openai, kind)(api_key="none", **more) as client,

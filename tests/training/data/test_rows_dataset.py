@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import datasets
 import pytest
 from command import call
 from sounds import encoded, sine
@@ -35,6 +34,8 @@ def as_compared(row: TrainingRow) -> tuple[object, ...]:
 
 
 def test_rows_are_the_same_after_they_went_out_and_in(tmp_path: Path) -> None:
+    import datasets
+
     rows = some_rows(tmp_path / "clips")
     write_rows(tmp_path / "rows.jsonl", rows)
     assert call("data", "load", tmp_path / "rows.jsonl", "--to", tmp_path / "D").code == 0
@@ -62,6 +63,8 @@ def test_a_task_that_was_saved_is_a_source_of_rows_and_keeps_its_groups(tmp_path
 
 
 def test_a_data_set_of_someone_else_with_paths_is_read_where_they_lie(tmp_path: Path) -> None:
+    import datasets
+
     (row, *_) = some_rows(tmp_path / "clips")
     column = {"id": ["a"], "question": ["Which?"], "choices": [["Jay", "Crow"]], "answer": ["Jay"]}
     datasets.Dataset.from_dict({**column, "audio": [str(row.audio)]}).save_to_disk(str(tmp_path / "D"))
@@ -71,6 +74,8 @@ def test_a_data_set_of_someone_else_with_paths_is_read_where_they_lie(tmp_path: 
 
 def saved(tmp_path: Path, **columns: object) -> Path:
     """A data set with these columns in place of good ones."""
+    import datasets
+
     good = {"id": ["a"], "question": ["Which?"], "choices": [["x", "y"]], "answer": ["x"], "audio": ["a.wav"]}
     given = {name: value for name, value in {**good, **columns}.items() if value is not None}
     datasets.Dataset.from_dict(given).save_to_disk(str(tmp_path / "D"))
@@ -96,6 +101,8 @@ def test_what_is_no_row_is_named_with_its_place(tmp_path: Path, columns: dict[st
 
 
 def test_of_several_splits_one_has_to_be_named(tmp_path: Path) -> None:
+    import datasets
+
     one = datasets.load_from_disk(str(saved(tmp_path)))
     datasets.DatasetDict({"train": one, "dev": one}).save_to_disk(str(tmp_path / "splits"))
     with pytest.raises(UserError, match=r"several splits: name one of .*splits/train, .*splits/dev"):

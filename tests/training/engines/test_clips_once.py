@@ -12,18 +12,26 @@ from trainer import model_in_the_box
 
 from dtbench.training.engines.inside.swift_clips import RecentResults, remember_features, remember_towers
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+
+@pytest.fixture(scope="module")
+def torch() -> Any:
+    """The package, imported by a test: at collection it costs each worker seconds."""
+    return pytest.importorskip("torch")
 
 
 @pytest.fixture(scope="module")
-def extractor() -> Any:
+def transformers(torch: Any) -> Any:
+    return pytest.importorskip("transformers")
+
+
+@pytest.fixture(scope="module")
+def extractor(transformers: Any) -> Any:
     """The feature extractor of the model in the box, untouched."""
     return transformers.AutoProcessor.from_pretrained(model_in_the_box()).feature_extractor
 
 
 @pytest.fixture
-def model() -> Any:
+def model(transformers: Any) -> Any:
     """The model in the box, whose tower does not learn."""
     kind = transformers.Qwen3OmniMoeThinkerForConditionalGeneration
     loaded = kind.from_pretrained(model_in_the_box())
@@ -38,12 +46,16 @@ def waveforms(*seconds: float) -> Sequence[Any]:
 
 def features(extractor: Any, clips: Sequence[Any]) -> tuple[Any, Any]:
     """What a tower is given of clips: their frames side by side, and how many each has."""
+    import torch
+
     made = [extractor([clip], sampling_rate=16000, return_tensors="pt", padding=True) for clip in clips]
     frames = [one["input_features"][0][:, : int(one["attention_mask"].sum())] for one in made]
     return torch.cat(frames, dim=1), torch.tensor([one.shape[1] for one in frames])
 
 
-def test_a_tower_that_does_not_learn_hears_each_clip_once_and_hears_the_same(model: Any, extractor: Any) -> None:
+def test_a_tower_that_does_not_learn_hears_each_clip_once_and_hears_the_same(
+    model: Any, extractor: Any, torch: Any
+) -> None:
     first, second, third = waveforms(1.0, 0.7, 1.3)
     heard = features(extractor, [first, second, first, third, first])
     with torch.no_grad():
@@ -75,7 +87,9 @@ def test_a_tower_that_learns_is_left_alone(model: Any) -> None:
     assert model.audio_tower.forward == before
 
 
-def test_features_of_the_same_waveform_are_made_once_and_may_be_changed(extractor: Any, tmp_path: Path) -> None:
+def test_features_of_the_same_waveform_are_made_once_and_may_be_changed(
+    extractor: Any, tmp_path: Path, torch: Any, transformers: Any
+) -> None:
     own = transformers.AutoProcessor.from_pretrained(model_in_the_box()).feature_extractor
     kept = remember_features(own)
     (clip,) = waveforms(1.0)
