@@ -16,6 +16,7 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()))
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT,
     lambda inner: st.lists(inner) | st.dictionaries(ANY_TEXT, inner),
+    max_leaves=5,
 )
 
 
@@ -26,7 +27,7 @@ def items_of(content: bytes) -> list[dict[str, Any]]:
         return [record.item for record in read_json(path)]
 
 
-@given(st.lists(st.dictionaries(ANY_TEXT, VALUES), min_size=1), st.booleans())
+@given(st.lists(st.dictionaries(ANY_TEXT, VALUES, max_size=4), min_size=1, max_size=4), st.booleans())
 def test_items_are_read_as_the_library_of_python_reads_them(items: list[dict[str, Any]], in_lines: bool) -> None:
     lines = [json.dumps(item) for item in items]
     text = "\n".join(lines) if in_lines else f"[{','.join(lines)}]"
