@@ -13,6 +13,7 @@ from command import call, process
 from runs import records
 
 from dtbench.harness.audio.prepare import prepare_audio, read_clip
+from dtbench.harness.core.dataset import Dataset
 from dtbench.harness.core.errors import DataError
 from dtbench.harness.core.schema import Sample
 from dtbench.harness.extract.answer import extract
@@ -27,9 +28,14 @@ NAMES = ("mini", "mini-train-1", "mini-train-2")
 
 
 @pytest.fixture(scope="module")
-def splits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Sample]]:
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Dataset]:
     folder = tmp_path_factory.mktemp("data")
-    return {name: list(get_task(name).samples(folder)) for name in NAMES}
+    return {name: get_task(name).load(folder) for name in NAMES}
+
+
+@pytest.fixture(scope="module")
+def splits(loaded: dict[str, Dataset]) -> dict[str, list[Sample]]:
+    return {name: list(data.samples) for name, data in loaded.items()}
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +44,8 @@ def samples(splits: dict[str, list[Sample]]) -> list[Sample]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_questions_are_the_same_on_every_machine(name: str, tmp_path: Path) -> None:
-    data = get_task(name).load(tmp_path)
+def test_the_questions_are_the_same_on_every_machine(name: str, loaded: dict[str, Dataset]) -> None:
+    data = loaded[name]
     assert len(data.samples) == get_task(name).size
     assert data.sha256 == PUBLISHED_CONTENT[name, VERSION]
 

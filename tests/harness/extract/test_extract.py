@@ -118,7 +118,7 @@ def test_options_that_are_equal_give_the_first() -> None:
     assert extract("B", ["Cat", "Cat"]).choice == "Cat"
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(st.text(max_size=200), st.lists(st.text(max_size=20), max_size=6), st.sampled_from(SHAPES))
 def test_any_text_gives_one_of_the_options_or_none(text: str, choices: list[str], shape: str) -> None:
     read = extract(shape.format(text), choices)
@@ -126,7 +126,7 @@ def test_any_text_gives_one_of_the_options_or_none(text: str, choices: list[str]
     assert read == extract(shape.format(text), choices)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.lists(st.sampled_from(FRAGMENTS), max_size=40))
 def test_any_mix_of_cues_and_options_is_read_without_a_fault(words: list[str]) -> None:
     read = extract(" ".join(words), ["Cat", "3 dB", "-3 dB", "Dog"])

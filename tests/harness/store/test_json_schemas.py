@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from dtbench.harness.store.json_schemas import FOLDER, KINDS, schema_text
 from dtbench.training.data.rows import write_rows
 
 
+@functools.cache
 def stored_schema(name: str) -> jsonschema.Draft202012Validator:
     schema = json.loads((FOLDER / f"{name}.schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
