@@ -38,21 +38,20 @@ class Design(NamedTuple):
 
     def pairs(self, dice: random.Random) -> list[PairedShares]:
         """Draw both runs."""
-        drawn = []
+        drawn, draw = [], dice.random
+        gain, loss = (self.flips - self.drop) / 2, (self.flips + self.drop) / 2
         for clip in range(self.clips):
-            shared = dice.random()
-            for number in range(self.size):
-                roll = shared if dice.random() < self.together else dice.random()
-                gain, loss = (self.flips - self.drop) / 2, (self.flips + self.drop) / 2
+            shared, cluster = draw(), str(clip)
+            for _ in range(self.size):
+                roll = shared if draw() < self.together else draw()
                 change = 1 if roll < gain else -1 if roll < gain + loss else 0
-                cluster = f"{clip}" if self.size > 1 else f"{clip}-{number}"
                 drawn.append(PairedShares(*self._shares(dice, change), cluster))
         return drawn
 
     def _shares(self, dice: random.Random, change: int) -> tuple[float, float]:
         if self.repeats == 1:
-            level = int(dice.random() < 0.6)
-            return {1: (0.0, 1.0), -1: (1.0, 0.0), 0: (float(level), float(level))}[change]
+            level = float(dice.random() < 0.6)
+            return (level, level) if change == 0 else (0.5 - change / 2, 0.5 + change / 2)
         before = dice.betavariate(0.8, 0.8) if change == 0 else 0.5 - change * 0.5
         after = before if change == 0 else 0.5 + change * 0.5
         return self._answered(dice, before), self._answered(dice, after)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pty
 import re
@@ -52,6 +53,12 @@ def sections(page: str) -> Mapping[str, str]:
 PATHS = list(paths())
 
 
+@functools.cache
+def help_page(path: str) -> str:
+    """The page of a command."""
+    return call(*path.split(), "--help").out
+
+
 def in_a_terminal(*arguments: str, columns: int = 80, **environment: str) -> str:
     """What a terminal of so many columns shows, with its colours."""
     ours, theirs = pty.openpty()
@@ -90,7 +97,7 @@ def test_every_command_stands_in_one_group_of_the_first_page() -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_every_option_of_a_command_stands_once_in_a_panel_with_its_metavar(path: str) -> None:
-    page = sections(call(*path.split(), "--help").out)
+    page = sections(help_page(path))
     command, context = command_at(path)
     panels = {title: text for title, text in page.items() if title in {*PANELS, INPUT, "Arguments", "Options"}}
     for one in command.get_params(context):
@@ -107,7 +114,7 @@ def test_every_option_of_a_command_stands_once_in_a_panel_with_its_metavar(path:
 
 @pytest.mark.parametrize("path", ["", *PATHS])
 def test_every_page_ends_with_examples_and_exit_codes(path: str) -> None:
-    page = sections(call(*path.split(), "--help").out)
+    page = sections(help_page(path))
     assert {"0", "2", "3", "130"} <= set(CODES.findall(page["Exit codes"]))
     examples = [line.strip() for line in page["Examples"].splitlines() if not line.startswith("  #")]
     assert examples == [example.command for example in EXAMPLES[path]]
@@ -131,7 +138,7 @@ def test_no_line_of_a_page_is_wider_than_a_terminal_of_80_columns(path: str) -> 
     assert "\x1b[" in shown
     plain = COLOURS.sub("", shown)
     assert [line for line in plain.splitlines() if len(line) > 80] == []
-    assert plain == call(*path.split(), "--help").out
+    assert plain == help_page(path)
 
 
 def test_a_page_has_no_colours_where_none_are_wanted() -> None:
@@ -158,7 +165,7 @@ def test_the_exit_codes_of_the_gate_are_its_verdicts() -> None:
     ],
 )
 def test_defaults_are_shown(path: str, default: str) -> None:
-    assert default in " ".join(call(path, "--help").out.split())
+    assert default in " ".join(help_page(path).split())
 
 
 def test_an_error_is_red_and_broken_at_word_ends_in_a_terminal_and_one_line_in_a_pipe() -> None:
@@ -184,7 +191,7 @@ def test_help_and_version_are_commands_too() -> None:
     [("run", "--model"), ("run", "--tasks"), ("judge", "--base-url"), ("gate", "--candidate"), ("mine", "--out")],
 )
 def test_what_has_to_be_given_is_marked(path: str, name: str) -> None:
-    words = " ".join(call(path, "--help").out.split())
+    words = " ".join(help_page(path).split())
     assert re.search(rf" {name} [^\[]*(\[(?!required)[^\[]*)?\[required\]", words)
 
 

@@ -59,8 +59,10 @@ def test_a_function_that_takes_the_beginning_of_an_answer_continues_every_chain(
     folder = Path("run/faithful")
     lines = (folder / "mini.jsonl").read_text().splitlines()
     stored = {"faithful": (folder / "faithful.json").read_text(), "run": (folder / "run.json").read_text()}
-    for name, text in (*stored.items(), *(("record", line) for line in lines)):
-        jsonschema.validate(json.loads(text), json.loads(schema_text(name)))
+    for name, texts in (*((name, [text]) for name, text in stored.items()), ("record", lines)):
+        schema = jsonschema.Draft202012Validator(json.loads(schema_text(name)))
+        for text in texts:
+            schema.validate(json.loads(text))
 
 
 @pytest.mark.parametrize("follows", [True, False])

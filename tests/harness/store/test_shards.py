@@ -144,12 +144,12 @@ def create_by(number: int, path: Path) -> bool:
 
 def test_of_many_processes_that_create_a_file_one_does_and_no_other_changes_it(tmp_path: Path) -> None:
     numbers = range(8)
-    for place in range(20):
-        path = tmp_path / f"run-{place}.json"
-        with ProcessPoolExecutor(4) as pool:
+    with ProcessPoolExecutor(4) as pool:
+        for place in range(20):
+            path = tmp_path / f"run-{place}.json"
             created = list(pool.map(create_by, numbers, [path] * len(numbers)))
-        assert sum(created) == 1
-        assert path.read_bytes() == b"%d" % created.index(True) * 100_000
+            assert sum(created) == 1
+            assert path.read_bytes() == b"%d" % created.index(True) * 100_000
     assert len(list(tmp_path.iterdir())) == 20
 
 
