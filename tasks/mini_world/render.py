@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -73,9 +74,15 @@ def _sine(steps: tuple[int, int], samples: int, level: int) -> Samples:
     first, last = map(turn_a_sample, steps)
     places = np.arange(samples, dtype=np.int64)
     turns = np.cumsum(first + (last - first) * places // samples) & ((1 << TURN_BITS) - 1)
-    table = np.array(sine_table(), np.int64)
-    values: Samples = (table[turns >> (TURN_BITS - SINE_BITS)] * sine_peak(level)) >> 15
+    values: Samples = (_sine_samples()[turns >> (TURN_BITS - SINE_BITS)] * sine_peak(level)) >> 15
     return values
+
+
+@functools.cache
+def _sine_samples() -> Samples:
+    import numpy as np
+
+    return np.array(sine_table(), np.int64)
 
 
 def _noise(rng: SeededRandom, samples: int, level: int) -> Samples:

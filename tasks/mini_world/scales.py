@@ -35,9 +35,22 @@ _PI = Decimal("3.14159265358979323846264338327950288419716939937511")
 @functools.cache
 def millihertz(step: int) -> int:
     """Return the pitch of a step in thousandths of a hertz."""
+    octaves, within = divmod(step, 12 * STEPS_A_SEMITONE)
     with localcontext(_EXACT):
-        octaves = Decimal(step) / (12 * STEPS_A_SEMITONE)
-        return round(400_000 * (octaves * Decimal(2).ln()).exp())
+        return round(400_000 * _within_octave(within) * Decimal(2) ** octaves)
+
+
+@functools.cache
+def _within_octave(step: int) -> Decimal:
+    """Return how many times as high a step is as the first of its octave; a power takes most of a pitch's time."""
+    with localcontext(_EXACT):
+        return (Decimal(step) / (12 * STEPS_A_SEMITONE) * _logarithm(2)).exp()
+
+
+@functools.cache
+def _logarithm(number: int) -> Decimal:
+    with localcontext(_EXACT):
+        return Decimal(number).ln()
 
 
 def turn_a_sample(step: int) -> int:
@@ -59,7 +72,7 @@ def noise_peak(level: int) -> int:
 
 def _at_level(level: int, peak_to_mean: int) -> int:
     with localcontext(_EXACT):
-        times = (Decimal(level) / 200 * Decimal(10).ln()).exp() * Decimal(peak_to_mean).sqrt()
+        times = (Decimal(level) / 200 * _logarithm(10)).exp() * Decimal(peak_to_mean).sqrt()
         return round(times * (_PEAK + 1) * 256)
 
 
@@ -94,10 +107,11 @@ class SeededRandom:
     def __init__(self, seed: str) -> None:
         # Only getrandbits and randbytes are used: the Mersenne Twister's own output, which no release has changed.
         self._source = random.Random(int.from_bytes(hashlib.sha256(seed.encode()).digest(), "big"))
+        self._bits = self._source.getrandbits
 
     def below(self, count: int) -> int:
         """Draw a number from 0 to count - 1."""
-        return (self._source.getrandbits(32) * count) >> 32
+        return (self._bits(32) * count) >> 32
 
     def between(self, low: int, high: int) -> int:
         """Draw a number from low to high, both included."""
@@ -109,7 +123,7 @@ class SeededRandom:
 
     def pick(self, values: Sequence[T]) -> T:
         """Draw one of the values."""
-        return values[self.below(len(values))]
+        return values[(self._bits(32) * len(values)) >> 32]
 
     def shuffled(self, values: Sequence[T]) -> list[T]:
         """Return the values in a random order."""
