@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dtbench.harness.core.errors import MachineryError, UserError, format_error
 from dtbench.harness.core.lookup import NameTable, look_up
-from dtbench.harness.export.stored_answers import portable_name
 from dtbench.harness.store.leftovers import temporary_folder
 from dtbench.harness.store.redact import mask_text
 from dtbench.harness.store.run_folder import StoredRun
@@ -100,7 +99,7 @@ def log_to_wandb(summary: Summary, settings: RunInfo) -> None:
     columns, rows = answer_rows(summary)
     run.log({**flat_metrics(summary), TABLE: wandb.Table(columns=columns, data=rows)})
     with report_page(summary) as page:
-        artifact = wandb.Artifact(f"{portable_name(run_name(summary))}-{REPORT}", type=REPORT)
+        artifact = wandb.Artifact(_report_name(summary), type=REPORT)
         artifact.add_file(str(page), name=page.name)
         run.log_artifact(artifact)
         run.finish(exit_code=0 if summary["status"] == "done" else 1)
@@ -132,7 +131,7 @@ def log_to_trackio(summary: Summary, settings: RunInfo) -> None:
     columns, rows = answer_rows(summary)
     trackio.log({**flat_metrics(summary), TABLE: trackio.Table(columns=columns, data=rows)})
     with report_page(summary) as page:
-        artifact = trackio.Artifact(f"{portable_name(run_name(summary))}-{REPORT}", type=REPORT)
+        artifact = trackio.Artifact(_report_name(summary), type=REPORT)
         artifact.add_file(page)
         trackio.log_artifact(artifact)
         trackio.finish()
@@ -171,6 +170,12 @@ def report_page(summary: Summary) -> Iterator[Path]:
 def portable_mlflow_name(name: str) -> str:
     """Return a name that MLflow accepts."""
     return _REFUSED_BY_MLFLOW.sub("_", name)
+
+
+def _report_name(summary: Summary) -> str:
+    from dtbench.harness.export.stored_answers import portable_name  # every run would load all formats of export
+
+    return f"{portable_name(run_name(summary))}-{REPORT}"
 
 
 def run_name(summary: Summary) -> str:

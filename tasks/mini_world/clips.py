@@ -8,12 +8,15 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dtbench.harness.core.errors import DtbenchError
 from dtbench.harness.store.atomic import replace_unsynced, replace_whole, write_failure
-from dtbench.tasks.data.download import Fetched
 from dtbench.tasks.mini_world.items import make_item
 from dtbench.tasks.mini_world.splits import Slot, slots
+
+if TYPE_CHECKING:
+    from dtbench.tasks.data.download import Fetched
 
 ORIGIN = "made by dtbench"
 """Stands where other data has the page it came from."""
@@ -71,6 +74,8 @@ def write_split(
     split: str, folder: Path, progress: Callable[[int, int], None] = lambda done, expected: None
 ) -> list[Fetched]:
     """Write the clips of a split, and its records as JSON lines with the path of each clip."""
+    from dtbench.tasks.data.download import Fetched
+
     lines: list[str] = []
     digest, size, all_slots = hashlib.sha256(), 0, slots(split)
     for slot in all_slots:
