@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
@@ -24,6 +25,7 @@ from dtbench.harness.store.types import (
     AnyInfo,
     CotInfo,
     FaithfulInfo,
+    GitInfo,
     JudgeInfo,
     RunInfo,
     ShardInfo,
@@ -112,12 +114,18 @@ def add_start(info: StoredInfo, command: Sequence[str], clock: RunClock) -> None
         "pid": os.getpid(),
         "host": os.uname().nodename,
         "dtbench": dtbench.__version__,
-        "git": checkout(Path(__file__).resolve()),
+        "git": _own_checkout(),
         "python": ".".join(map(str, sys.version_info[:3])),
         "packages": packages(),
     }
     info["starts"].append(this_start)
     info["status"], info["start"], info["end"] = "running", info["start"] or now, None
+
+
+@functools.cache
+def _own_checkout() -> GitInfo | None:
+    """Return the checkout of the code that this process runs, as it was at the first start; git takes 10 ms."""
+    return checkout(Path(__file__).resolve())
 
 
 def add_end(info: StoredInfo, status: Status, clock: RunClock) -> None:

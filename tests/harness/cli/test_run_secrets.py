@@ -20,6 +20,7 @@ KEY = "zq7Kp-R3d&Fox/Jumps+0ver=Lazy%Dog.42"
 PASSWORD = "p'4ss<w0rd>&more/than+24 %signs"
 LOGIN = f"me:{PASSWORD}"
 PIECE = 12
+HALF = PIECE // 2
 CUT = "error that is cut within it"
 Show = Callable[[str], str]
 
@@ -85,19 +86,27 @@ ATTEMPTS = [
 ]
 
 
-def pieces(secret: str) -> set[str]:
-    """All that must not be found, without blanks and in small letters."""
+def written_forms(secret: str) -> list[str]:
+    """The secret in the forms that are searched for, without blanks and in small letters."""
     forms = (secret, as_base64(secret), quote(secret, safe=""), html.escape(secret), secret.encode().hex())
-    plain = ["".join(form.split()).lower() for form in forms]
-    return {form[at : at + PIECE] for form in plain for at in range(len(form) - PIECE + 1)}
+    return ["".join(form.split()).lower() for form in forms]
+
+
+def pieces(secret: str) -> set[str]:
+    """All that must not be found."""
+    return {form[at : at + PIECE] for form in written_forms(secret) for at in range(len(form) - PIECE + 1)}
 
 
 def leaks(secret: str, *texts: str) -> Iterator[str]:
     """What of a secret stands in texts, whatever blanks and escapes are within it."""
     forbidden = pieces(secret)
+    # Each piece holds one of these, so that few texts have to be looked at place by place.
+    halves = {form[at : at + HALF] for form in written_forms(secret) for at in range(0, len(form) - HALF + 1, HALF)}
     for text in texts:
         for plain in (text, text.replace("\\n", "").replace("\\r", "").replace("\\", "")):
             squeezed = re.sub(r"\s|[^\x21-\x7e]", "", plain).lower()
+            if not any(half in squeezed for half in halves):
+                continue
             yield from (
                 squeezed[at : at + PIECE] for at in range(len(squeezed)) if squeezed[at : at + PIECE] in forbidden
             )
