@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import pytest
 from perfect_ears import heard
 
+from dtbench.harness.core.dataset import Dataset
 from dtbench.tasks.data.sources import PUBLISHED_CONTENT
 from dtbench.tasks.mini import VERSION
 from dtbench.tasks.mini_world.criteria import COUNT, criteria_met
@@ -149,9 +150,14 @@ def test_questions_and_clips_are_the_same_to_the_bit(
     assert digest.hexdigest() == expected
 
 
+@functools.cache
+def loaded(name: str) -> Dataset:
+    return get_task(name).load(None)
+
+
 @pytest.mark.parametrize("name", ["mini-hop", "mini-hop-train-1", "mini-hop-train-2", "mini-lure", "mini-lure-train"])
-def test_a_task_has_the_content_that_is_published_for_it(name: str, tmp_path: Path) -> None:
-    data = get_task(name).load(tmp_path)
+def test_a_task_has_the_content_that_is_published_for_it(name: str) -> None:
+    data = loaded(name)
     assert (len(data.samples), data.sha256) == (get_task(name).size, PUBLISHED_CONTENT[name, VERSION])
 
 
@@ -161,10 +167,10 @@ def test_a_listener_who_measures_hears_every_sound_as_it_is(worlds: Mapping[str,
 
 
 def test_tasks_report_depths_pairs_and_the_cue() -> None:
-    hop = [sample.groups for sample in get_task("mini-hop").samples(None)]
+    hop = [sample.groups for sample in loaded("mini-hop").samples]
     assert Counter(one["depth"] for one in hop) == {"1": 432, "2": 1728, "3": 864}
     assert Counter(one["pair"] for one in hop)["held-out"] == 648
-    lure = list(get_task("mini-lure-train").samples(None))
+    lure = loaded("mini-lure-train").samples
     assert Counter(one.groups["cue"] for one in lure) == {"agrees": 1800, "against": 600}
     assert all((one.choices[0] == one.answer) is (one.groups["cue"] == "agrees") for one in lure)
 
