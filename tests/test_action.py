@@ -21,9 +21,11 @@ from runs import audible_data
 from small_data import mmar_items
 from stand_ins import DICE, PERFECT, STUBBORN
 
-QUESTIONS = 300
+from dtbench.harness.compare.action_steps import words
+
+QUESTIONS = 60
 SCRIPTS = ("action_steps.py", "action_comment.py")
-INPUTS = {"tasks": "mmar", "baseline": "base", "data-dir": "data", "install": "", "max-drop": "3"}
+INPUTS = {"tasks": "mmar", "baseline": "base", "data-dir": "data", "install": "", "max-drop": "8"}
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +36,22 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     where = ("--tasks", "mmar", "--data-dir", folder / "data", "--out", folder / "base")
     assert call("run", "--model", "echo-gold", *where).code == 0
     return folder
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> tuple[Machine, Job]:
+    """A candidate as good as the baseline, on a machine that has nothing installed."""
+    machine = with_data(Machine(tmp_path_factory.mktemp("good"), run_id=7), prepared)
+    given = {**INPUTS, "model": PERFECT, "options": "--seed 5"}
+    del given["install"]
+    return machine, act(machine, given)
+
+
+@pytest.fixture(scope="module")
+def worse(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> tuple[Machine, Job]:
+    """A worse candidate, which would be the next baseline had it passed."""
+    machine = with_data(Machine(tmp_path_factory.mktemp("worse"), run_id=7), prepared)
+    return machine, acted(machine, model=DICE, renew="passed", options="--seed 5")
 
 
 @pytest.fixture
@@ -51,23 +69,32 @@ def acted(machine: Machine, **inputs: str) -> Job:
     return act(machine, {**INPUTS, **{name.replace("_", "-"): text for name, text in inputs.items()}})
 
 
+def planned(machine: Machine, **inputs: str) -> Job:
+    """A job that ends once its inputs are read and dtbench is installed, for want of a baseline."""
+    return acted(machine, **{"model": STUBBORN, **inputs, "baseline": "nowhere"})
+
+
+def seed_of_the_baseline(machine: Machine) -> int:
+    return int(json.loads((machine.workspace / "base" / "run.json").read_text())["request"]["seed"])
+
+
 def written(machine: Machine, job: Job, name: str) -> str:
     return (machine.workspace / "dtbench-gate" / job.outputs["run"].replace("/", "-") / name).read_text()
 
 
-def test_a_candidate_as_good_passes(machine: Machine) -> None:
-    job = acted(machine, model=PERFECT)
+def test_a_candidate_as_good_passes(good: tuple[Machine, Job]) -> None:
+    machine, job = good
     assert job.status == "success"
     assert (job.outputs["verdict"], job.outputs["code"], job.outputs["difference"]) == ("passed", "0", "0.00")
-    assert job.outputs["sentence"] == "The candidate is not worse than the baseline by 3 points or more."
+    assert job.outputs["sentence"] == "The candidate is not worse than the baseline by 8 points or more."
     assert job.summary.startswith("## dtbench gate: ✅ passed")
     assert job.outputs["sentence"] in job.summary
     assert written(machine, job, "gate.xml").count("<testcase") == 1
     assert "perfect" in (machine.workspace / job.outputs["report"]).read_text()
 
 
-def test_a_worse_candidate_stops_the_job_and_says_why(machine: Machine) -> None:
-    job = acted(machine, model=DICE)
+def test_a_worse_candidate_stops_the_job_and_says_why(worse: tuple[Machine, Job]) -> None:
+    machine, job = worse
     assert (job.status, job.codes["Gate"], job.outputs["verdict"]) == ("failure", 1, "regressed")
     assert "| mmar | ❌ regressed | 100.00 |" in job.summary
     assert "echo-gold against dice" in (machine.workspace / job.outputs["report"]).read_text()
@@ -130,16 +157,18 @@ def pip(machine: Machine) -> list[list[str]]:
     return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
 
-@pytest.mark.parametrize("extras", ["", "[local]"])
-def test_it_installs_itself_on_a_machine_that_has_nothing(machine: Machine, extras: str) -> None:
-    given = {**INPUTS, "model": PERFECT, "install": f"self{extras}"}
-    if not extras:
-        del given["install"]
-    assert act(machine, given).status == "success"
+def test_it_installs_itself_on_a_machine_that_has_nothing(good: tuple[Machine, Job]) -> None:
+    ((command, *_, package),) = pip(good[0])
+    assert (command, good[1].status) == ("install", "success")
+    assert (Path(package) / "pyproject.toml").is_file()
+
+
+def test_it_installs_itself_with_an_extra(machine: Machine) -> None:
+    assert planned(machine, install="self[local]").codes["Install dtbench"] == 0
     ((command, *_, package),) = pip(machine)
     assert command == "install"
-    assert package.endswith(extras)
-    assert (Path(package.removesuffix(extras)) / "pyproject.toml").is_file()
+    assert package.endswith("[local]")
+    assert (Path(package.removesuffix("[local]")) / "pyproject.toml").is_file()
 
 
 def test_a_default_cannot_know_where_the_action_lies(machine: Machine, tmp_path: Path) -> None:
@@ -155,9 +184,9 @@ def test_a_default_cannot_know_where_the_action_lies(machine: Machine, tmp_path:
 
 
 def test_what_is_there_is_not_installed_and_another_package_is(machine: Machine) -> None:
-    acted(machine, model=PERFECT)
+    planned(machine)
     assert pip(machine) == []
-    acted(machine, model=PERFECT, install="dtbench==1.0")
+    planned(machine, install="dtbench==1.0")
     assert pip(machine) == [["install", "--quiet", "dtbench==1.0"]]
 
 
@@ -168,17 +197,20 @@ def test_a_failed_installation_is_in_the_summary(machine: Machine) -> None:
     assert job.outputs["sentence"] == "No verdict: the installation of dtbench failed; the job's log says why."
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        """--system 'Say "yes", or no: $(date)'\n  --seed 3 \\\n  --answer think\n""",
-        '["--system", "Say \\"yes\\", or no: $(date)", "--seed", 3, "--answer", "think"]',
-    ],
-)
-def test_options_go_over_lines_and_have_spaces_and_quotes_in_them(machine: Machine, options: str) -> None:
+def test_options_go_over_lines_and_have_spaces_and_quotes_in_them(machine: Machine) -> None:
+    options = """--system 'Say "yes", or no: $(date)'\n  --seed 3 \\\n  --answer think\n --limit 2"""
+    listed = '["--system", "Say \\"yes\\", or no: $(date)", "--seed", 3, "--answer", "think", "--limit", 2]'
+    assert words("options", listed) == words("options", options)
     job = acted(machine, model=STUBBORN, options=options)
     request = json.loads((machine.workspace / job.outputs["run"] / "run.json").read_text())["request"]
     assert (request["system"], request["seed"], request["answer"]) == ('Say "yes", or no: $(date)', 3, "think")
+
+
+def test_options_as_a_json_list_arrive_too(machine: Machine) -> None:
+    listed = '["--seed", 3, "--limit", 2]'
+    job = acted(machine, model=STUBBORN, options=listed)
+    request = json.loads((machine.workspace / job.outputs["run"] / "run.json").read_text())["request"]
+    assert (request["seed"], request["limit"]) == (3, 2)
 
 
 def test_a_setting_that_is_json_arrives_as_it_was_written(machine: Machine) -> None:
@@ -235,11 +267,11 @@ def test_artifacts_of_a_matrix_and_of_attempts_have_names_of_their_own(machine: 
     names = []
     for index, attempt in ((0, 1), (1, 1), (0, 2)):
         machine.strategy, machine.attempt = {"job-index": index, "job-total": 2}, attempt
-        names.append(acted(machine, model="").outputs["artifact"] or acted(machine, model=STUBBORN).outputs["artifact"])
+        names.append(planned(machine).outputs["artifact"])
     assert names == ["dtbench-gate-gate-0-1", "dtbench-gate-gate-1-1", "dtbench-gate-gate-0-2"]
-    job = acted(machine, model=STUBBORN, out="a/second", artifact="")
+    job = planned(machine, out="a/second", artifact="")
     assert job.outputs["artifact"] == "dtbench-gate-gate-0-2-a-second"
-    assert acted(machine, model=STUBBORN, artifact="mine").outputs["artifact"] == "mine"
+    assert planned(machine, artifact="mine").outputs["artifact"] == "mine"
 
 
 def test_a_policy_and_groups_and_a_verdict_for_the_undecided_go_to_the_gate(machine: Machine) -> None:
@@ -282,27 +314,34 @@ def test_a_task_of_ones_own_is_a_file(machine: Machine) -> None:
     assert job.outputs["verdict"] == "passed"
 
 
-def test_a_baseline_is_made_once_and_stays(machine: Machine) -> None:
+def test_a_baseline_is_made_once_and_stays_and_a_run_without_out_lies_in_the_history(machine: Machine) -> None:
     given = {"baseline": "anchor", "baseline_model": "first", "baseline_options": "--samples 2", "history": "nights"}
     first = acted(machine, model=STUBBORN, **given)
     assert "There was no baseline in anchor: first was run for it." in first.summary
+    assert folders_of_runs(machine) == {"base", "anchor", "nights/7-gate-0"}
     made = (machine.workspace / "anchor" / "run.json").read_text()
     assert json.loads(made)["request"]["samples"] == 2
-    second = acted(machine, model=DICE, **given)
+    second = acted(machine, **{**given, "model": "none-such"})
+    assert second.codes["Run the candidate"] == 2
     assert "There was no baseline" not in second.summary
     assert (machine.workspace / "anchor" / "run.json").read_text() == made
 
 
-@pytest.mark.parametrize(("renew", "model"), [("never", PERFECT), ("passed", PERFECT), ("passed", DICE)])
-def test_a_baseline_is_renewed_only_where_that_is_asked_for_and_the_candidate_passed(
-    machine: Machine, renew: str, model: str
+def test_a_baseline_is_renewed_where_that_is_asked_for_and_the_candidate_passed(machine: Machine) -> None:
+    job = acted(machine, model=PERFECT, renew="passed", options="--seed 5")
+    assert seed_of_the_baseline(machine) == 5
+    assert "0.3 points a night" in job.summary
+    assert "::warning::" in job.printed
+
+
+@pytest.mark.parametrize("name", ["good", "worse"])
+def test_a_baseline_stays_where_nobody_asked_for_another_or_the_candidate_did_not_pass(
+    request: pytest.FixtureRequest, name: str
 ) -> None:
-    job = acted(machine, model=model, renew=renew, options="--seed 5")
-    seed = json.loads((machine.workspace / "base" / "run.json").read_text())["request"]["seed"]
-    renewed = renew == "passed" and model == PERFECT
-    assert seed == (5 if renewed else 0)
-    assert ("0.3 points a night" in job.summary) == renewed
-    assert ("::warning::" in job.printed) == renewed
+    machine, job = request.getfixturevalue(name)
+    assert seed_of_the_baseline(machine) == 0
+    assert "0.3 points a night" not in job.summary
+    assert "::warning::" not in job.printed
 
 
 def test_no_input_is_pasted_into_a_script() -> None:
@@ -318,20 +357,24 @@ def test_what_a_step_executes_needs_nothing_installed(name: str) -> None:
     assert {one.partition(".")[0] for one in imports} <= set(sys.stdlib_module_names)
 
 
+def folders_of_runs(machine: Machine) -> set[str]:
+    return {str(path.parent.relative_to(machine.workspace)) for path in machine.workspace.rglob("run.json")}
+
+
+def test_the_run_of_the_candidate_lies_in_a_folder_of_its_job(good: tuple[Machine, Job]) -> None:
+    assert good[1].outputs["run"] == "candidate/7-gate-0"
+    assert folders_of_runs(good[0]) == {"base", "candidate/7-gate-0"}
+
+
 @pytest.mark.parametrize(
     ("given", "folder"),
     [
-        ({}, "candidate/7-gate-0"),
-        ({"history": "nights"}, "nights/7-gate-0"),
         ({"out": "mine/run"}, "mine/run"),
-        ({"history": "nights", "out": "nights/monday"}, "nights/monday"),
+        ({"history": "nights", "out": "nights/monday", "max_drop": "25"}, "nights/monday"),
     ],
-    ids=["neither", "history", "out", "both"],
+    ids=["out", "both"],
 )
-def test_the_run_of_the_candidate_lies_where_out_says_else_in_a_folder_of_its_job(
-    machine: Machine, given: dict[str, str], folder: str
-) -> None:
+def test_the_run_of_the_candidate_lies_where_out_says(machine: Machine, given: dict[str, str], folder: str) -> None:
     job = acted(machine, model=PERFECT, **given)
     assert (job.status, job.outputs["run"]) == ("success", folder)
-    found = {str(path.parent.relative_to(machine.workspace)) for path in machine.workspace.rglob("run.json")}
-    assert found == {"base", folder}
+    assert folders_of_runs(machine) == {"base", folder}
