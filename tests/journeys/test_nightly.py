@@ -20,18 +20,12 @@ from dtbench.harness.stats.looks import chance_of_each_look
 from dtbench.harness.stats.power import power_of_passing
 
 PAGE = page("nightly")
-QUESTIONS = 200
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    audible_data(folder / "mmar", QUESTIONS)
-    return folder
-
-
-def night(folder: Path, data: Path, deaf_to: int) -> Walked:
+def night(folder: Path, questions: int, deaf_to: int) -> Walked:
     """Walk the page with a baseline that hears, and a candidate that does not hear one clip in so many."""
+    data = folder / "data"
+    audible_data(data / "mmar", questions)
     with (
         chatting(choose=listener(), models=("base",)) as base,
         chatting(choose=listener(deaf_in=deaf_to), models=("candidate",)) as candidate,
@@ -39,8 +33,8 @@ def night(folder: Path, data: Path, deaf_to: int) -> Walked:
         return walk(PAGE, folder, BASE=base.url, CANDIDATE=candidate.url, TASKS="mmar", DTBENCH_DATA=str(data))
 
 
-def test_a_candidate_as_good_passes(data: Path, tmp_path: Path) -> None:
-    walked = night(tmp_path, data, 0)
+def test_a_candidate_as_good_passes(tmp_path: Path) -> None:
+    walked = night(tmp_path, 200, 0)
     assert "gate: exit" not in walked.out
     assert "The candidate is not worse than the baseline by 4 points or more." in walked.out
     assert "passed" in (tmp_path / "gate.md").read_text()
@@ -50,8 +44,8 @@ def test_a_candidate_as_good_passes(data: Path, tmp_path: Path) -> None:
     assert len(list((tmp_path / "runs" / "sweep").glob("*/summary.json"))) == 2
 
 
-def test_a_worse_candidate_is_red_with_exit_1(data: Path, tmp_path: Path) -> None:
-    walked = night(tmp_path, data, 3)
+def test_a_worse_candidate_is_red_with_exit_1(tmp_path: Path) -> None:
+    walked = night(tmp_path, 48, 3)
     assert "gate: exit 1" in walked.out
     assert ElementTree.parse(tmp_path / "gate.xml").getroot().get("failures") == "1"
     assert "regressed" in (tmp_path / "gate.md").read_text()
