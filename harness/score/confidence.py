@@ -58,10 +58,10 @@ class _Curves(NamedTuple):
 
 def confidence_figures(answers: Sequence[ConfidentAnswer]) -> ConfidenceFigures | None:
     """Return the figures of answers that have a probability; None where none has."""
-    import numpy
-
     if not answers:
         return None
+    import numpy
+
     ranked = _Ranked(answers)
     found = _curves(ranked, numpy.ones((1, len(ranked))))
     again = _resampled(ranked)
