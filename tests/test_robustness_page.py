@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from command import call
 from pages import DOCS, blocks, python, shell
 
 from dtbench.tasks.registry import get_task
@@ -20,7 +21,7 @@ def test_the_commands_of_the_page_work_as_shown(tmp_path: Path) -> None:
     commands = blocks(PAGE, "sh")[0]
     printed = shell(commands, tmp_path)
     assert "what moves the score:" in printed
-    (task,) = json.loads(shell("dtbench score runs/random --json", tmp_path))
+    (task,) = json.loads(call("score", tmp_path / "runs" / "random", "--json").out)
     forms = {one["form"]: one["runs"] for one in task["robustness"]}
     assert sorted(forms) == ["--audio mp3:16k", "--audio noise:10dB", "--audio silence", "--paraphrase", "--permute"]
     assert (forms["--paraphrase"], forms["--permute"]) == (2, 4)
@@ -36,7 +37,8 @@ def test_the_lines_of_the_page_are_paraphrases(tmp_path: Path) -> None:
 
 
 def test_the_small_set_of_the_page_is_found_and_can_be_asked(tmp_path: Path) -> None:
-    printed = shell(blocks(PAGE, "sh")[1], tmp_path)
+    commands = blocks(PAGE, "sh")[1].replace("--tasks mini --out", "--tasks mini --limit 120 --out")
+    printed = shell(commands, tmp_path)
     ids = (tmp_path / "small.txt").read_text().split()
     assert len(set(ids)) == len(ids) == 40
     assert "random sets" in printed

@@ -6,6 +6,7 @@ on its side, and the quietest sound stands 10 dB above the background. Measuring
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -58,10 +59,14 @@ def draw_sounds(rng: SeededRandom, kinds: Sequence[str], count: int) -> tuple[So
 def _sketch(rng: SeededRandom, kind: str) -> SoundFacts:
     level = rng.pick(LEVELS)
     if kind == "beeps":
-        return SoundFacts(kind, level, pitch=rng.pick(PITCHES), beeps=rng.pick(BEEPS))
+        return _facts(kind, level, "", rng.pick(PITCHES), "", rng.pick(BEEPS))
     length = rng.pick(LENGTHS)
     pitch = rng.pick(PITCHES) if kind == "tone" else ""
-    return SoundFacts(kind, level, length, pitch, rng.pick(WAYS) if kind == "chirp" else "")
+    return _facts(kind, level, length, pitch, rng.pick(WAYS) if kind == "chirp" else "")
+
+
+_facts = functools.cache(SoundFacts)
+"""Of sounds there are few dozen kinds, and hundreds of thousands are drawn."""
 
 
 def place_sounds(
