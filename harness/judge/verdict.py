@@ -55,11 +55,12 @@ def read_judge_verdict(text: str, criteria: Sequence[RubricCriterion]) -> JudgeV
 
 def json_values(text: str) -> Iterator[Any]:
     """Yield each list and object of JSON in a reply without its thoughts, inner ones as well as outer ones."""
+    decode = json.JSONDecoder().raw_decode
     for part in dict.fromkeys((split_text(text).answer, without_thoughts(text))):  # a verdict may quote tags
         part = part[-_LONGEST:]
         for begin in _BEGINNING.finditer(part):
             try:
-                value, _ = json.JSONDecoder().raw_decode(part, begin.start())
+                value, _ = decode(part, begin.start())
             except ValueError:
                 continue
             except RecursionError:  # deeper than any verdict, and each bracket of it would take as long again

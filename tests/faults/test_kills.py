@@ -207,15 +207,15 @@ def test_what_a_command_asked_for_before_it_was_killed_is_not_asked_for_again(
 
 
 WRITING: dict[str, tuple[tuple[str, ...], int, int]] = {
-    "score --write": (("score", "{run}", "--write"), 15, 3),
-    "report": (("report", "{run}", "--out", "{out}.html"), 15, 3),
+    "score --write": (("score", "{run}", "--write"), 15, 2),
+    "report": (("report", "{run}", "--out", "{out}.html"), 15, 2),
     "export arc": (("export", "{run}", "--format", "arc", "--out", "{out}.zip"), 4, 1),
     "export lm-eval": (("export", "{run}", "--format", "lm-eval", "--out", "{out}"), 4, 0),
     "export parquet": (("export", "{run}", "--format", "parquet", "--out", "{out}"), 6, 1),
     "export hub-eval": (("export", "{run}", "--format", "hub-eval", "--out", "{out}"), 3, 0),
     "export eee": (("export", "{run}", "--format", "eee", "--out", "{out}"), 3, 1),
     "export inspect": (("export", "{run}", "--format", "inspect", "--out", "{out}"), 3, 0),
-    "data load": (("data", "load", "mini", "--limit", "60", "--to", "{out}"), 8, 1),
+    "data load": (("data", "load", "mini", "--limit", "20", "--to", "{out}"), 8, 1),
     "table": (("table", "{run}", "--html", "--out", "{out}.html"), 4, 1),
     "plot": (("plot", "{run}", "--by", "category", "--out", "{out}.svg"), 4, 1),
 }

@@ -56,7 +56,7 @@ def test_few_descriptors_are_one_line_or_enough(tmp_path: Path, limit: int) -> N
     assert (done.returncode, len(errors)) in {(0, 0), (2, 1), (3, 1)}, done
     assert "Traceback" not in done.stderr
     assert "never retrieved" not in done.stderr
-    assert process(*asked).code == 0
+    assert call(*asked).code == 0
     assert len(list(StoredRun.open(tmp_path / "run").records("mmar"))) == 40
     CAMPAIGN.note(f"descriptors: {limit}", 1)
 
@@ -148,7 +148,7 @@ def test_a_process_whose_lock_is_deleted_asks_nothing_twice(tmp_path: Path) -> N
     with started(*asked, "--concurrency", "2") as first:
         wait_until(lambda: lines_of(tmp_path / "run") == 4)
         (tmp_path / "run" / ".lock").unlink()
-        assert "writing there already" in process("run", *asked).refusal()
+        assert "writing there already" in call("run", *asked).refusal()
         assert first.poll() is None
     assert lines_of(tmp_path / "run") == 4
     CAMPAIGN.note("lock deleted by hand", 1)
@@ -184,9 +184,9 @@ def test_a_device_is_written_to_and_a_link_followed(tmp_path: Path) -> None:
 def test_a_gate_writes_into_a_device_and_says_where_it_is_full(run: Path) -> None:
     other = shutil.copytree(run, run.with_name("other"))
     gate = ("gate", "--baseline", run, "--candidate", other, "--junit")
-    assert process(*gate, "/dev/null").code == 0
+    assert call(*gate, "/dev/null").code == 0
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
-    full = process(*gate, "/dev/full")
+    full = call(*gate, "/dev/full")
     assert (full.code, "/dev/full: cannot be written (No space left on device)" in full.err) == (3, True)
     assert stat.S_ISCHR(Path("/dev/full").stat().st_mode)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from command import Done, call, process
+from command import Done, call
 from runs import (
     Arguments,
     assert_each_once,
@@ -302,7 +302,7 @@ def test_a_growing_run_that_is_killed_again_and_again_ends_as_one_that_nobody_di
         StoredRun.open(killed)
     ends: Sequence[Arguments] = (("--samples", "2"), ("--limit", "25"), ())
     for last in ends:
-        assert [process("run", *asked, *last, "--out", out).code for out in (killed, alone)] == [0, 0]
+        assert [call("run", *asked, *last, "--out", out).code for out in (killed, alone)] == [0, 0]
         assert figures(str(killed)) == figures(str(alone))
     assert lines_of(killed) == lines_of(alone) == 2 * len(items)
     assert len(records(killed)) == len(items)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from chat_server import Turn, chatting
-from command import process
+from command import call, process
 from runs import (
     Arguments,
     assert_each_once,
@@ -30,8 +30,8 @@ from runs import (
 from small_data import Item
 from small_disk import small_disk
 
-KILLS = int(os.environ.get("DTBENCH_KILLS", "20"))
-"""At random moments of a scripted run; of one at an endpoint a tenth as many."""
+KILLS = int(os.environ.get("DTBENCH_KILLS", "8"))
+"""At random moments of a scripted run; of one at an endpoint a quarter as many."""
 QUESTIONS = 20 * KILLS
 
 
@@ -81,7 +81,7 @@ def test_a_run_killed_again_and_again_ends_as_one_that_nobody_disturbed(tmp_path
         kill_at_random((*asked, "--out", killed), killed, chance)
     assert len(records(killed)) < QUESTIONS
     last = process("run", *asked, "--out", killed)
-    whole = process("run", *asked[:-4], "--max-failed", "0.02", "--concurrency", "500", "--out", undisturbed)
+    whole = call("run", *asked[:-4], "--max-failed", "0.02", "--concurrency", "500", "--out", undisturbed)
     assert (last.code, whole.code) == (0, 0), (last, whole)
     assert_each_once(killed, (item["id"] for item in items))
     assert summary(killed) == summary(undisturbed)
@@ -95,11 +95,11 @@ def test_a_run_at_an_endpoint_killed_again_and_again_ends_as_one_that_nobody_dis
     killed, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
     with chatting(default=Turn("(B)", delay=0.02)) as chat:
         asked = ("--model", chat.url, "--tasks", "mmar", "--data-dir", tmp_path / "data", "--concurrency", "4")
-        for _ in range(KILLS // 10):
+        for _ in range(KILLS // 4):
             kill_at_random((*asked, "--out", killed), killed, chance)
         assert process("run", *asked, "--out", killed).code == 0
         chat.default = Turn("(B)")
-        assert process("run", *asked, "--out", undisturbed).code == 0
+        assert call("run", *asked, "--out", undisturbed).code == 0
     assert_each_once(killed, (item["id"] for item in items))
     assert summary(killed) == summary(undisturbed)
 
@@ -129,7 +129,7 @@ def test_ctrl_c_finishes_what_is_in_flight_and_the_run_goes_on_later(tmp_path: P
     assert "not asked      24 (counted as wrong in the strict score)" in done.out
     assert status(tmp_path / "run") == "interrupted"
     write_script(tmp_path / "script.jsonl", [{"text": "(A)"}])
-    again = process("run", *asked)
+    again = call("run", *asked)
     assert again.code == 0
     assert "mmar: 16 of 40 answers are there already" in again.err
     assert_each_once(tmp_path / "run", (item["id"] for item in items))
@@ -168,7 +168,7 @@ def test_a_run_that_must_stop_stops_at_once(tmp_path: Path, signals: Sequence[si
     assert "Traceback" not in done.out
     assert status(tmp_path / "run") == "interrupted"
     write_script(tmp_path / "script.jsonl", [{"text": "(A)"}])
-    assert process("run", *asked).code == 0
+    assert call("run", *asked).code == 0
     assert lines_of(tmp_path / "run") == 40
 
 
@@ -189,7 +189,7 @@ def test_a_second_run_on_a_folder_is_refused_while_the_first_goes_on(tmp_path: P
     with started(*asked) as run:
         wait_until((tmp_path / "run" / "run.json").exists)
         run.send_signal(signal.SIGSTOP)  # or it is done before the second one begins, where that takes long
-        said = process("run", *asked).refusal()
+        said = call("run", *asked).refusal()
         assert f"a run is writing there already (pid {run.pid} on " in said
         run.send_signal(signal.SIGCONT)
         assert ended(run).code == 0
@@ -213,7 +213,7 @@ def test_a_disk_that_fills_up_is_one_line_and_the_run_goes_on_once_there_is_room
         stored = len(records(place / "run"))
         assert 0 < stored < 300
         ballast.unlink()
-        again = process("run", *asked)
+        again = call("run", *asked)
         assert again.code == 0, again
         assert f"{stored} of 300 answers are there already" in again.err
         assert_each_once(place / "run", (item["id"] for item in items))

@@ -30,8 +30,8 @@ from dtbench.harness.store.run_folder import StoredRun
 
 WHOLE = os.environ.get("DTBENCH_WHOLE") == "1"
 SHARDS = 6
-QUESTIONS = 1200 if WHOLE else 150
-KILLS = 120 if WHOLE else 10
+QUESTIONS = 1200 if WHOLE else 120
+KILLS = 120 if WHOLE else 6
 
 
 def asked_of(tmp_path: Path, count: int, sleep: float = 0.0) -> Arguments:
@@ -72,15 +72,15 @@ def test_six_shards_killed_at_random_end_as_one_run_that_nobody_disturbed(tmp_pa
 
 def test_the_last_shard_sums_up_and_the_others_say_who_is_missing(tmp_path: Path) -> None:
     asked = (*asked_of(tmp_path, 10), "--out", tmp_path / "run")
-    first = process("run", *asked, "--shard", "2/3")
+    first = call("run", *asked, "--shard", "2/3")
     assert (first.code, (tmp_path / "run" / "summary.json").exists()) == (0, False)
     assert f"shard 2/3 of {tmp_path / 'run'} (done); the figures are of this shard alone" in first.out
     assert "still to end: 1/3 not started, 3/3 not started; the last one sums up all of them" in first.out
     assert ": 3 answers" in first.out
-    told = json.loads(process("run", *asked, "--shard", "3/3", "--json").out)
+    told = json.loads(call("run", *asked, "--shard", "3/3", "--json").out)
     assert (told["shard"], told["waiting"]) == ("3/3", {"1/3": "not started"})
     assert told["tasks"][0]["n"] == 3
-    last = process("run", *asked, "--shard", "1/3")
+    last = call("run", *asked, "--shard", "1/3")
     assert last.code == 0
     assert "10 answers" in last.out
     assert f"run {tmp_path / 'run'} (done)" in last.out
@@ -89,7 +89,7 @@ def test_the_last_shard_sums_up_and_the_others_say_who_is_missing(tmp_path: Path
 
 def test_a_shard_that_died_is_resumed_alone_and_sums_up(tmp_path: Path) -> None:
     asked = (*asked_of(tmp_path, 40, sleep=0.2), "--concurrency", "2", "--out", tmp_path / "run")
-    assert process("run", *asked, "--shard", "1/2", "--concurrency", "50").code == 0
+    assert call("run", *asked, "--shard", "1/2", "--concurrency", "50").code == 0
     with started(*asked, "--shard", "2/2") as shard:
         wait_until(lambda: lines_of(tmp_path / "run", "mmar.2-of-2"))
         held = call("merge", tmp_path / "run")
@@ -99,7 +99,7 @@ def test_a_shard_that_died_is_resumed_alone_and_sums_up(tmp_path: Path) -> None:
     dead = call("merge", tmp_path / "run")
     assert (dead.code, f"killed (it was pid {shard.pid} on " in dead.out) == (4, True), dead
     assert " answers are missing" in dead.err
-    assert process("run", *asked, "--shard", "2/2", "--concurrency", "50").code == 0
+    assert call("run", *asked, "--shard", "2/2", "--concurrency", "50").code == 0
     assert_each_once(tmp_path / "run", ids(40))
     assert status(tmp_path / "run") == "done"
     starts = [start["status"] for start in StoredRun.open(tmp_path / "run").info["starts"]]
@@ -129,10 +129,10 @@ def test_merge_of_a_run_without_shards_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("then", [("--shard", "1/3"), ("--shard", "2/3"), ()], ids=["another N", "its next", "none"])
 def test_another_number_of_shards_goes_on_from_all_answers(tmp_path: Path, then: tuple[str, ...]) -> None:
     asked = (*asked_of(tmp_path, 12), "--out", tmp_path / "run")
-    assert process("run", *asked, "--shard", "2/2").code == 0
-    assert process("run", *asked, *then).code == 0
+    assert call("run", *asked, "--shard", "2/2").code == 0
+    assert call("run", *asked, *then).code == 0
     assert set(answers_in_files(tmp_path / "run", "mmar").values()) == {1}
-    assert process("run", *asked).code == 0
+    assert call("run", *asked).code == 0
     assert_each_once(tmp_path / "run", ids(12))
     assert set(answers_in_files(tmp_path / "run", "mmar").values()) == {1}
     assert status(tmp_path / "run") == "done"
@@ -143,11 +143,11 @@ def test_what_runs_at_once_must_fit_together(tmp_path: Path) -> None:
     asked = (*asked_of(tmp_path, 4, sleep=60.0), "--out", tmp_path / "run")
     with started(*asked, "--shard", "1/2") as shard:
         wait_until((tmp_path / "run" / "run.1-of-2.json").exists)
-        twice = process("run", *asked, "--shard", "1/2").refusal()
-        other = process("run", *asked, "--shard", "3/4").refusal()
-        whole = process("run", *asked).refusal()
+        twice = call("run", *asked, "--shard", "1/2").refusal()
+        other = call("run", *asked, "--shard", "3/4").refusal()
+        whole = call("run", *asked).refusal()
         rewrite = process("score", tmp_path / "run", "--write", "--data-dir", tmp_path / "data").refusal()
-        seed = process("run", *asked, "--shard", "2/2", "--seed", "9").refusal()
+        seed = call("run", *asked, "--shard", "2/2", "--seed", "9").refusal()
         shard.kill()
     assert f"--shard 1/2: it is running already in {tmp_path / 'run'} (pid {shard.pid} on " in twice
     assert "shard 1/2 is running" in other
@@ -161,7 +161,7 @@ def test_a_whole_run_keeps_shards_out(tmp_path: Path) -> None:
     asked = (*asked_of(tmp_path, 4, sleep=60.0), "--out", tmp_path / "run")
     with started(*asked) as run:
         wait_until((tmp_path / "run" / "run.json").exists)
-        said = process("run", *asked, "--shard", "1/2").refusal()
+        said = call("run", *asked, "--shard", "1/2").refusal()
         assert f"a run without --shard is writing there (pid {run.pid} on " in said
         run.kill()
 
@@ -186,7 +186,7 @@ def test_a_slurm_array_is_a_run_of_shards(tmp_path: Path, monkeypatch: pytest.Mo
     in_array(monkeypatch, MIN="0", MAX="2", COUNT="3")
     for task in ("2", "0"):
         in_array(monkeypatch, ID=task)
-        done = process("run", *asked)
+        done = call("run", *asked)
         assert done.code == 0
         shard = f"{int(task) + 1}/3"
         assert (
@@ -195,7 +195,7 @@ def test_a_slurm_array_is_a_run_of_shards(tmp_path: Path, monkeypatch: pytest.Mo
         )
         assert f"shard {shard} of " in done.out
     in_array(monkeypatch, ID="1")
-    assert process("run", *asked).code == 0
+    assert call("run", *asked).code == 0
     assert_each_once(tmp_path / "run", ids(9))
     assert status(tmp_path / "run") == "done"
 
@@ -214,14 +214,14 @@ def test_outside_of_an_array_all_questions_are_asked(
 ) -> None:
     in_array(monkeypatch, **given)
     more = ("--shard", "1/1") if "STEP" in given else ()
-    done = process("run", *asked_of(tmp_path, 4), *more, "--out", tmp_path / "run")
+    done = call("run", *asked_of(tmp_path, 4), *more, "--out", tmp_path / "run")
     assert (done.code, "SLURM" in done.err) == (0, False)
     assert lines_of(tmp_path / "run") == 4
 
 
 def test_an_array_that_is_not_numbered_evenly_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     in_array(monkeypatch, ID="5", MIN="2", MAX="5", COUNT="2")
-    said = process("run", *asked_of(tmp_path, 4), "--out", tmp_path / "run").refusal()
+    said = call("run", *asked_of(tmp_path, 4), "--out", tmp_path / "run").refusal()
     assert "SLURM_ARRAY_TASK_ID=5" in said
     assert "are not numbered evenly" in said
 
@@ -279,10 +279,10 @@ def test_a_shard_of_an_earlier_start_leaves_the_summary_to_those_of_the_last(tmp
     asked = (*asked_of(tmp_path, 8, sleep=1.0), "--out", tmp_path / "run")
     with started(*asked, "--shard", "1/2", "--limit", "4") as earlier:
         wait_until((tmp_path / "run" / "run.1-of-2.json").exists)
-        assert process("run", *asked, "--shard", "2/2").code == 0
+        assert call("run", *asked, "--shard", "2/2").code == 0
         assert ended(earlier).code == 0
     assert not (tmp_path / "run" / "summary.json").exists()
-    assert process("run", *asked, "--shard", "1/2").code == 0
+    assert call("run", *asked, "--shard", "1/2").code == 0
     (told,) = json.loads((tmp_path / "run" / "summary.json").read_text())["tasks"]
     assert (told["n"], told["missing"]) == (8, 0)
     assert set(answers_in_files(tmp_path / "run", "mmar").values()) == {1}
