@@ -19,25 +19,22 @@ def beta_cdf(x: float, a: float, b: float) -> float:
     if x > (a + 1) / (a + b + 2):  # the fraction converges fast on this side of the mean alone
         return 1.0 - beta_cdf(1 - x, b, a)
     log_front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
-    value, c, d, step = 1.0, 1.0, 0.0, 0
-    while True:
+    value, c, d = 2.0, 2.0, 1.0  # after the first term
+    for step in range(1, 10_001):
         half = step // 2
-        if step == 0:
-            term = 1.0
-        elif step % 2 == 0:
-            term = half * (b - half) * x / ((a + step - 1) * (a + step))
-        else:
+        if step % 2:
             term = -(a + half) * (a + b + half) * x / ((a + step - 1) * (a + step))
-        d = 1 / _apart_from_zero(1 + term * d)
-        c = _apart_from_zero(1 + term / c)
-        value *= c * d
-        step += 1
-        if (abs(1 - c * d) < _PRECISE and step > 1) or step > 10_000:
-            return math.exp(log_front) * (value - 1) / a
-
-
-def _apart_from_zero(value: float) -> float:
-    return value if abs(value) > _TINY else _TINY
+        else:
+            term = half * (b - half) * x / ((a + step - 1) * (a + step))
+        d = 1 + term * d
+        d = 1 / (_TINY if -_TINY <= d <= _TINY else d)
+        c = 1 + term / c
+        c = _TINY if -_TINY <= c <= _TINY else c
+        factor = c * d
+        value *= factor
+        if -_PRECISE < 1 - factor < _PRECISE:
+            break
+    return math.exp(log_front) * (value - 1) / a
 
 
 def t_cdf(x: float, freedom: float) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from dtbench.harness.stats.distributions import NORMAL, binomial_chance, binomial_tail
@@ -54,6 +55,7 @@ def power_of_finding(n: float, flips: float, difference: float, tail: float = TA
     return _chance(size, changed, (1 + difference / changed) / 2 if changed else 0.5, found)
 
 
+@lru_cache(maxsize=1024)  # the pages and tables of two runs ask for the same ones again
 def minimum_detectable(n: float, flips: float) -> float | None:
     """Return the difference that n questions show four times in five, where a share `flips` of them changes."""
     if n < 1 or power_of_finding(n, flips, 1.0) < POWER:
@@ -68,6 +70,7 @@ def minimum_detectable(n: float, flips: float) -> float | None:
     return high
 
 
+@lru_cache(maxsize=1024)
 def questions_to_find(flips: float, difference: float) -> int | None:
     """Return how many questions show a difference of this size four times in five."""
     if difference <= 0:

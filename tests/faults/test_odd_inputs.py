@@ -34,7 +34,7 @@ WHOLE_FILES = {
     "gate.toml": POLICY,
     **SETTINGS,
 }
-RUN = ("run", "--model", "random", "--tasks", "mini", "--limit", "2", "--dry-run")
+RUN = ("run", "--model", "random", "--tasks", "mmar", "--data-dir", "{data}", "--limit", "2", "--dry-run")
 COMMANDS = {
     "prompt.txt": (*RUN, "--prompt", "{file}"),
     "system.txt": (*RUN, "--system", "{file}"),
@@ -71,7 +71,7 @@ def test_an_odd_file_of_a_user_is_one_line_or_read(name: str, tmp_path: Path) ->
     with chatting() as chat:
         for content in contents:
             file.write_bytes(content)
-            words = [word.format(file=file, **runs, url=chat.url) for word in COMMANDS[name]]
+            words = [word.format(file=file, **runs, data=tmp_path, url=chat.url) for word in COMMANDS[name]]
             done = call(*words)
             assert done.code in {0, 2, 3, 4}, (content[:80], done)
             assert "Traceback" not in done.err, content[:80]
@@ -84,8 +84,8 @@ def test_an_odd_file_of_a_user_is_one_line_or_read(name: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize("unit", ["a", "{", "$", "${", "${a", "${a}", "a ${HOME} ", "${a b}"])
 def test_a_setting_of_megabytes_is_read_in_one_pass(unit: str) -> None:
-    """A search from each of its signs would take days."""
-    text, place = unit * (4_000_000 // len(unit)), Place(Path("x.toml"), "model")
+    """A search from each of its signs would take hours."""
+    text, place = unit * (1_000_000 // len(unit)), Place(Path("x.toml"), "model")
     refuse_secrets(place, "model", text)
     said = ""
     with contextlib.suppress(UserError):

@@ -16,7 +16,7 @@ from kills import Killing, is_gone
 from processes import Running, descendants
 from runs import PATIENCE
 from sharded import answers_in_files
-from trainer import endpoint_recipe
+from trainer import endpoint_recipe, of_few_rows
 
 from dtbench.tasks.registry import get_task
 from dtbench.training.engines.metrics import read_steps
@@ -53,6 +53,7 @@ def recipe_file(folder: Path, chat: Chat, *changes: tuple[str, str]) -> Path:
         ("limit = 24", f"limit = {QUESTIONS}"),
         ("describe = true", f"describe = {str(WHOLE).lower()}"),
         ("audio_ablation = true", f"audio_ablation = {str(WHOLE).lower()}"),
+        *of_few_rows(folder),
         *changes,
     )
 

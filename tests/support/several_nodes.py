@@ -78,7 +78,7 @@ class SeveralNodes:
             ended = {node: code for node, process in self.running.items() if (code := process.poll()) is not None}
             assert not ended, (ended, self.said())
             assert time.monotonic() < end, self.said()
-            time.sleep(0.001)
+            time.sleep(0.004)
 
     def codes(self) -> list[int]:
         """The exit statuses once all have ended."""

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import dtbench
+from dtbench.training.data.row_sources import load_rows
+from dtbench.training.data.rows import write_rows
 from dtbench.training.recipe.recipe import load_recipe, override
 from dtbench.training.stages import state
 from dtbench.training.stages.layout import Layout
@@ -132,6 +134,16 @@ def endpoint_recipe(folder: Path, url: str, at_once: int, *changes: tuple[str, s
         *changes,
         model=model,
     )
+
+
+def of_few_rows(folder: Path) -> list[tuple[str, str]]:
+    """What a short recipe says of data that are files of the first rows of each split, which load at once."""
+    changes = []
+    for name in ("mini-train-1", "mini-train-2"):
+        file = folder / f"{name}.jsonl"
+        write_rows(file, load_rows(name, folder / "clips", limit=60))
+        changes.append((f'data = ["{name}"]', f'data = ["{file}"]'))
+    return changes
 
 
 def begun(recipe: Path, out: Path) -> Layout:

@@ -8,7 +8,7 @@ from pathlib import Path
 from chat_server import Turn, chatting
 from command import process
 from stand_in_megatron import install
-from trainer import begun, endpoint_recipe
+from trainer import begun, endpoint_recipe, of_few_rows
 
 from dtbench.models.checkpoints.tensors import safetensors_header
 from dtbench.training.engines.metrics import read_steps
@@ -34,7 +34,7 @@ def test_a_kill_between_megatrons_mark_and_its_shards_costs_the_steps_since_the_
     """Stage 1 resumes from the state of its optimizer, stage 2 from its weights alone."""
     out, engine, order = tmp_path / "run", install(tmp_path / "engine"), tmp_path / "die"
     with chatting(default=Turn("(B)")) as chat:
-        file = endpoint_recipe(tmp_path, chat.url, 4, *CHANGES)
+        file = endpoint_recipe(tmp_path, chat.url, 4, *of_few_rows(tmp_path), *CHANGES)
         begun(file, out)
         for name in ("stage-1", "stage-2"):
             order.write_text(name)
