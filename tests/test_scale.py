@@ -1,4 +1,4 @@
-"""docs/scale.md: its commands work as shown, with fewer questions, and its job files do what they say, with SLURM's variables set by hand."""
+"""docs/scale.md: its commands work as shown, of fewer questions; its job files do as they say, SLURM set by hand."""
 
 from __future__ import annotations
 

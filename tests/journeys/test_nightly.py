@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import pytest
 import yaml
 from chat_server import chatting
 from journeys import ROOT, Walked, page, unmarked, walk
