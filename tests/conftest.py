@@ -28,7 +28,6 @@ def pytest_configure() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.update(ONE_THREAD | os.environ)
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each process would compile dtbench anew, for longer than it runs
     os.environ.setdefault("DTBENCH_EVALUATIONS", "off")  # each test evaluates for itself
     # A process that may not keep byte code compiles the whole package: a quarter of what a command takes.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
