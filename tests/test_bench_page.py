@@ -24,12 +24,15 @@ def test_ratios_are_to_the_first_row_and_a_part_where_dtbench_takes_more_says_so
             Figure("Start", "a peer 1.0", 0.3),
             Figure("Memory", "500 questions", 100.0),
             Figure("Memory", "5,000 questions", 99.0),
+            Figure("Clips", "dtbench", 1.0),
+            Figure("Clips", "a peer 1.0", None, "exit 1: KeyError"),
         ]
     )
-    text, start, memory = re.split(r"^## ", page, flags=re.MULTILINE)[1:]
-    assert text == "Text\n\n| | x |\n|---|---|\n| dtbench | 1.00 |\n| a peer 1.0 | 10.00 |\n\n"
+    text, start, memory, clips = re.split(r"^## ", page, flags=re.MULTILINE)[1:]
+    assert text == "Text\n\n| | x |\n|---|--:|\n| dtbench | 1.00 |\n| a peer 1.0 | 10.00 |\n\n"
     assert start.endswith("| a peer 1.0 | 0.75 |\n\n**dtbench is not ahead here**: a peer 1.0 takes less.\n\n")
     assert "not ahead" not in memory, "of dtbench alone"
+    assert clips == "Clips\n\n| | x |\n|---|--:|\n| dtbench | 1.00 |\n| a peer 1.0 | cannot: exit 1: KeyError |\n"
 
 
 def test_a_table_of_contenders_is_noted_without_those_that_failed(
@@ -48,6 +51,7 @@ def test_a_table_of_contenders_is_noted_without_those_that_failed(
     assert read_figures(figures) == [
         Figure("questions: CPU", "dtbench", 2),
         Figure("questions: CPU", "a peer", 3),
+        Figure("questions: CPU", "another", None, "exit 1"),
         Figure("Memory", "5 questions", 10),
     ]
     assert main([str(figures), str(page)]) == 0

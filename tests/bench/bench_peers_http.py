@@ -49,12 +49,14 @@ def _contenders(url: str, form: str, data: Path, count: int) -> list[Contender]:
         "--data-dir",
         data,
     ]
-    contenders = [Contender(f"dtbench {count}", [DTBENCH, *options, "--out", "{out}"], lines("mmar.jsonl"))]
+    command: list[str | Path] = [DTBENCH, *options, "--out", "{out}"]
+    contenders = [Contender(f"dtbench {count}", command, lines("mmar.jsonl"), "dtbench")]
     for name, logged in LOGS.items():
         if bin_folder := installed(name):
             script = SCRIPTS / name / "ask_http.py"
-            command: list[str | Path] = [bin_folder / "python", script, "{out}", url, form, data, str(IN_FLIGHT)]
-            contenders.append(Contender(f"{PEERS[name].replace('==', ' ')} {count}", command, logged))
+            command = [bin_folder / "python", script, "{out}", url, form, data, str(IN_FLIGHT)]
+            who = PEERS[name].replace("==", " ")
+            contenders.append(Contender(f"{who} {count}", command, logged, who))
     return contenders
 
 
@@ -62,13 +64,15 @@ def _print_difference(form: str, few: list[Contender], many: list[Contender]) ->
     """CPU time of a question beyond the first, the same with the share of dtbench's."""
     print(f"\nHTTP, {form}: CPU of a further question, {FEW} to {MANY}; x: times dtbench")
     ours = 0.0
+    part = f"A further question over HTTP, {form}: CPU"
     for less, more in zip(few, many, strict=True):
         if less.cost is None or more.cost is None or more.failure:
+            note(part, more.who, None, more.failure or less.failure)
             print(f"{more.title:<32}cannot: {more.failure or less.failure}")
             continue
         each = 1000 * (more.cost.cpu - less.cost.cpu) / (MANY - FEW)
         ours = ours or each
-        note(f"A further question over HTTP, {form}: CPU", more.title.rpartition(" ")[0], each)
+        note(part, more.who, each)
         print(f"{more.title:<32}{each:>8.2f} ms{each / ours:>7.1f}")
 
 

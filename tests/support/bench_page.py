@@ -16,8 +16,10 @@ from typing import NamedTuple
 VARIABLE = "DTBENCH_BENCH_FIGURES"
 _HEAD = """# Benchmarks
 
-What dtbench costs beside others, all of it measured in one run on one machine by `make bench`. `x` is how many times
-the first row of its table each one takes: above 1 it takes more, below 1 less. Seconds are of one machine and left out.
+What dtbench costs beside others. `make bench` measures each table in one run on one machine, its rows in turn, and
+writes this page. `x` is how many times the first row of its table each one takes: above 1 it takes more, below 1 less.
+Seconds are of one machine and left out; CPU time hardly depends on what else runs there. Every harness starts anew,
+with its caches filled and without a network; questions are made up, and models answer at once.
 """
 
 
@@ -27,15 +29,17 @@ class Figure(NamedTuple):
     part: str
     """The title of its table."""
     who: str
-    value: float
-    """Of whatever is compared in this part; what takes less is ahead."""
+    value: float | None
+    """Of whatever is compared in this part; what takes less is ahead. None: it could not be measured."""
+    why: str = ""
+    """Why not."""
 
 
-def note(part: str, who: str, value: float) -> None:
+def note(part: str, who: str, value: float | None, why: str = "") -> None:
     """Keep a figure for the page, if one is to be made."""
     if place := os.environ.get(VARIABLE):
         with Path(place).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(Figure(part, who, value)._asdict()) + "\n")
+            file.write(json.dumps(Figure(part, who, value, why)._asdict()) + "\n")
 
 
 def read_figures(path: Path) -> list[Figure]:
@@ -54,15 +58,24 @@ def page_of(figures: Iterable[Figure]) -> str:
 def not_ahead(rows: Sequence[Figure]) -> list[str]:
     """Return what takes less than the dtbench that stands first in a table."""
     first, *others = rows
-    return [one.who for one in others if first.who.startswith("dtbench") and one.value < first.value]
+    if first.value is None or not first.who.startswith("dtbench"):
+        return []
+    return [one.who for one in others if one.value is not None and one.value < first.value]
 
 
 def _section(part: str, rows: Sequence[Figure]) -> str:
-    lines = [f"## {part}", "", "| | x |", "|---|---|"]
-    lines += [f"| {one.who} | {one.value / rows[0].value:.2f} |" for one in rows]
+    lines = [f"## {part}", "", "| | x |", "|---|--:|"]
+    lines += [f"| {one.who} | {_times(one, rows[0])} |" for one in rows]
     if behind := not_ahead(rows):
         lines += ["", f"**dtbench is not ahead here**: {', '.join(behind)} {'take' if behind[1:] else 'takes'} less."]
     return "\n".join([*lines, ""])
+
+
+def _times(one: Figure, first: Figure) -> str:
+    """Return the cell of a row: how many times the first one it takes, or why that is not known."""
+    if one.value is None or first.value is None:
+        return f"cannot: {one.why or first.why}"
+    return f"{one.value / first.value:.2f}"
 
 
 def main(arguments: Sequence[str]) -> int:

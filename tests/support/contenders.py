@@ -25,10 +25,13 @@ class Contender:
     """A harness as it is run here."""
 
     title: str
+    """Its own among those that are run in turn."""
     command: list[str | Path]
     """{out} stands for the folder of its logs."""
     logged: Callable[[Path], int] | None = None
     """How many answers it left there; None: it is asked nothing."""
+    who: str = ""
+    """Its name on the page; empty: its title."""
     cost: Cost | None = None
     runs: int = 0
     answers: int = 0
@@ -98,14 +101,19 @@ def print_table(title: str, contenders: list[Contender]) -> None:
     counted = any(contender.answers for contender in contenders)
     print(f"\n{title}, best of {ROUNDS}, {os.cpu_count()} cores; x: times dtbench")
     answers = f"{'logged':>8}" if counted else ""
+    memory: list[tuple[str, float]] = []
     print(f"{'':<32}{'wall s':>8}{'x':>7}{'CPU s':>8}{'x':>7}{'peak MB':>9}{'x':>7}{'runs':>6}{answers}")
     for contender in contenders:
         if contender.cost is None or contender.failure:
+            note(f"{title}: CPU", contender.who or contender.title, None, contender.failure)
             print(f"{contender.title:<32}failed: {contender.failure}")
             continue
         figures = [f"{each:>{width}.2f}" for each, width in zip(contender.cost, (8, 8, 9), strict=True)]
         ratios = [f"{each / one:>7.1f}" for each, one in zip(contender.cost, ours or contender.cost, strict=True)]
-        note(f"{title}: CPU", contender.title, contender.cost.cpu)
+        note(f"{title}: CPU", contender.who or contender.title, contender.cost.cpu)
+        memory.append((contender.who or contender.title, contender.cost.megabytes))
         columns = "".join(figure + ratio for figure, ratio in zip(figures, ratios, strict=True))
         answers = f"{contender.answers:>8}" if counted else ""
         print(f"{contender.title:<32}{columns}{contender.runs:>6}{answers}")
+    for who, megabytes in memory if counted else ():
+        note(f"{title}: peak memory", who, megabytes)
