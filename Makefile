@@ -72,7 +72,7 @@ claims: .venv/.demo train-env  ## put the recipes' claims to the test: every arm
 	$(BIN)/python -m dtbench.training.claims $(CLAIMS)
 
 PICTURES := results/runs/pictures
-pictures: .venv/.demo .venv/.browser  ## the pictures of README and of the first page of docs, made anew: the model in the box with its clips, and with those of other questions; minutes
+pictures: .venv/.demo .venv/.browser  ## the pictures of README and of the first page of docs, and the tables of the claims, made anew; minutes
 	@rm -rf $(PICTURES)
 	$(BIN)/dtbench run --model mini --backend local --tasks mini --out $(PICTURES)/mini
 	$(BIN)/dtbench run --model mini --backend local --tasks mini --audio shuffle --out $(PICTURES)/mini
@@ -81,6 +81,7 @@ pictures: .venv/.demo .venv/.browser  ## the pictures of README and of the first
 	  --label "mini, hearing clips of other questions" --out docs/pictures/mini.svg
 	$(BIN)/dtbench report $(PICTURES)/mini --label mini --out $(PICTURES)/report.html
 	$(BIN)/python tests/docs/picture.py $(PICTURES)/report.html docs/pictures/report.png
+	$(BIN)/python -m dtbench.training.claims --curves docs/pictures/claims.svg --page docs/claims-tables.md
 
 audit: .venv/.dev  ## known vulnerabilities of the pinned versions, by pip-audit; exit 4 where its service cannot be reached
 	@$(BIN)/python tests/setup/audit.py

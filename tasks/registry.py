@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Mapping
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -98,17 +99,26 @@ def task_from_file(path: Path, flag: str = "--task-file") -> Task:
     return _task_of_python(path)
 
 
+class _SourceAsItIs(SourceFileLoader):
+    """Reads a user's file each time: byte code of an edit in the same second and of the same size would pass for it."""
+
+    def path_stats(self, path: str) -> Mapping[str, Any]:
+        raise OSError(f"{path}: no byte code of it is kept")
+
+
 def _task_of_python(path: Path) -> Task:
     import importlib.util
 
-    spec = importlib.util.spec_from_file_location(_module_of(path), path)
-    if spec is None or spec.loader is None:
+    if path.suffix != ".py":
         raise UserError(f"--task-file {path}: neither a task file nor Python; its name must end in .toml or .py.")
+    loader = _SourceAsItIs(_module_of(path), str(path))
+    spec = importlib.util.spec_from_file_location(loader.name, path, loader=loader)
+    assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and pickles of the file look themselves up there
     try:
         with contextlib.redirect_stdout(sys.stderr):  # stdout is for what the command prints
-            spec.loader.exec_module(module)
+            loader.exec_module(module)
     except (Exception, SystemExit) as error:
         raise UserError(f"--task-file {path}: running it failed with {format_error(error)}.") from error
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -154,6 +155,16 @@ def test_a_path_that_is_no_python_file_is_said_to_be_none(tmp_path: Path) -> Non
         with pytest.raises(UserError, match=r"^--task-file ") as raised:
             task_registry.task_from_file(path)
         assert str(raised.value) == f"--task-file {path}: {complaint}"
+
+
+def test_an_edit_in_the_same_second_and_of_the_same_size_is_seen(tmp_path: Path) -> None:
+    path = file_of(tmp_path, GOOD.format(name="Mine", task="one"))
+    written = path.stat()
+    assert task_registry.task_from_file(path).name == "one"
+    path.write_text(path.read_text().replace("one", "two"))
+    os.utime(path, ns=(written.st_atime_ns, written.st_mtime_ns))
+    assert task_registry.task_from_file(path).name == "two"
+    assert [one.name for one in tmp_path.iterdir()] == [path.name], "nothing is left beside a user's file"
 
 
 def test_an_installed_package_offers_its_task_by_entry_point(folder: Path) -> None:

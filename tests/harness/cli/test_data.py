@@ -121,7 +121,7 @@ def test_on_a_terminal_clips_that_are_made_are_counted_in_one_line(tmp_path: Pat
     done = shown([*COMMAND, "data", "pull", "mini", "--data-dir", str(tmp_path)], columns, stdout_apart=True)
     assert done.code == 0
     states = [line for line in done.states if re.match(r"mini .*\d+/\d+", line)]
-    assert len(states) > 3
+    assert len(states) > 1, "at least once before the last"
     whole = r"mini( [#.]+)? \d+/(\d+)( clips)?( [\d.]+/s)?(,? ?(\d+ min )?\d+ s left)?"
     assert [line for line in states if len(line) >= columns or not re.fullmatch(whole, line)] == []
     last = re.match(r"mini .*?(\d+)/(\d+)", [line for line in done.left if line.startswith("mini ")][-1])
