@@ -15,8 +15,9 @@ demo: .venv/.demo  ## the model in the box answers the benchmark in the box, ane
 	@rm -rf results/runs/demo-local results/runs/demo-vllm
 	$(BIN)/dtbench demo
 
-QUICK := --numprocesses 2 --dist loadfile -m "not engine and not browser and not neighbour"
-quick: .venv/.dev  ## every test that needs no engine, no browser and no package of .venv-neighbours, in minutes
+# Four files at a time, as many tests wait more than they compute.
+QUICK := --numprocesses 4 --dist loadfile --ignore tests/faults -m "not engine and not browser and not neighbour"
+quick: .venv/.dev  ## every test that needs no engine, no browser and no package of .venv-neighbours, without the campaign of faults, in minutes
 	$(BIN)/python -m pytest $(QUICK)
 
 coverage: .venv/.dev  ## how much of the package the quick tests run, as a figure
