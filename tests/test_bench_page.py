@@ -12,7 +12,7 @@ from contenders import Contender, print_table
 from measured import Cost
 
 ROOT = Path(__file__).resolve().parents[1]
-BENCHES = ("bench_audio", "bench_harness", "bench_peers_http", "bench_report", "bench_run", "bench_score")
+BENCHES = [f"bench_{part}" for part in ("audio", "frames", "harness", "http", "peers_http", "report", "run", "score")]
 
 
 def test_ratios_are_to_the_first_row_and_a_part_where_dtbench_takes_more_says_so() -> None:

@@ -12,7 +12,9 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from bench_page import note
 from contenders import environment, installed
 from made_up_run import write_run
 from peer_environments import PEERS
@@ -46,8 +48,9 @@ def test_fifty_thousand_answers_become_a_frame(tmp_path: Path) -> None:
     print_best("dtbench runs_df", lambda: runs_df(runs).shape)
     print_best("json_normalize by hand", lambda: by_hand(runs))
     if bin_folder := installed("inspect_ai"):
-        for line in inspects(bin_folder / "python", tmp_path):
-            print(f"{PEERS['inspect_ai'].replace('==', ' ')}, {line}")
+        who = PEERS["inspect_ai"].replace("==", " ")
+        for one in inspects(bin_folder / "python", tmp_path):
+            print_frame(f"{who}, {one['name']}", one["wall"], one["cpu"], (one["rows"], one["columns"]))
 
 
 def chain_and_answer(sample: Sample, repeat: int) -> str:
@@ -64,6 +67,13 @@ def print_best(name: str, call: Callable[[], tuple[int, int]]) -> None:
         shape = call()
         times.append((time.perf_counter() - begun[0], time.process_time() - begun[1]))
     wall, cpu = (min(each) for each in zip(*times, strict=True))
+    print_frame(name, wall, cpu, shape)
+
+
+def print_frame(name: str, wall: float, cpu: float, shape: tuple[int, int]) -> None:
+    """Print what a frame took; those with a row an answer go to the page."""
+    if shape[0] == RUNS * QUESTIONS:
+        note(f"{RUNS * QUESTIONS:,} answers of {RUNS} runs as a frame: CPU", name, cpu)
     print(f"{name:<34}{wall:>8.2f}{cpu:>8.2f}{shape[0]:>8}{shape[1]:>4}")
 
 
@@ -77,13 +87,10 @@ def by_hand(runs: Path) -> tuple[int, int]:
     return shape
 
 
-def inspects(python: Path, folder: Path) -> list[str]:
+def inspects(python: Path, folder: Path) -> list[dict[str, Any]]:
     """What inspect_ai takes for as many samples, in logs of its own."""
     env = environment(folder)
     for _ in range(RUNS):  # copies of one log would not do: it drops samples that it has seen
         subprocess.run([python, SCRIPTS / "ask.py", "logs"], cwd=folder, env=env, check=True)
     done = subprocess.run([python, SCRIPTS / "frame.py", "logs"], cwd=folder, env=env, check=True, capture_output=True)
-    figures = [json.loads(line) for line in done.stdout.splitlines()]
-    return [
-        f"{one['name']:<15}{one['wall']:>8.2f}{one['cpu']:>8.2f}{one['rows']:>8}{one['columns']:>4}" for one in figures
-    ]
+    return [json.loads(line) for line in done.stdout.splitlines()]

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from bench_page import note
 from chat_server import chatting_elsewhere
 
 from dtbench.harness.core.schema import Prompt
@@ -47,6 +48,7 @@ def test_what_a_request_costs(wav: bytes | None) -> None:
             if name == "dtbench" or importlib.util.find_spec(name):
                 cpu, wall = min(asyncio.run(_driven(make, url, wav, REQUESTS[name])) for _ in range(2))
                 clip = "10 s clip" if wav else "no clip"
+                note(f"A request of a client alone, {clip}: CPU", f"{name}'s client", cpu)
                 print(f"HTTP, {clip}, {name}: {cpu:.3f} ms of CPU, {wall:.3f} ms of wall a request")
 
 
