@@ -22,8 +22,8 @@ def test_ratios_are_to_the_first_row_and_a_part_where_dtbench_takes_more_says_so
             Figure("Text", "a peer 1.0", 5.0),
             Figure("Start", "dtbench", 0.4),
             Figure("Start", "a peer 1.0", 0.3),
-            Figure("Memory", "500 questions", 100.0),
-            Figure("Memory", "5,000 questions", 99.0),
+            Figure("Memory", "dtbench, 500 questions", 100.0),
+            Figure("Memory", "dtbench, 5,000 questions", 99.0),
             Figure("Clips", "dtbench", 1.0),
             Figure("Clips", "a peer 1.0", None, "exit 1: KeyError"),
         ]

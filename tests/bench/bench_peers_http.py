@@ -64,7 +64,8 @@ def _print_difference(form: str, few: list[Contender], many: list[Contender]) ->
     """CPU time of a question beyond the first, the same with the share of dtbench's."""
     print(f"\nHTTP, {form}: CPU of a further question, {FEW} to {MANY}; x: times dtbench")
     ours = 0.0
-    part = f"A further question over HTTP, {form}: CPU"
+    besides = " (dtbench's with a clip of 10 ms)" if form == "words" else ""
+    part = f"A further question over HTTP, {form}{besides}: CPU"
     for less, more in zip(few, many, strict=True):
         if less.cost is None or more.cost is None or more.failure:
             note(part, more.who, None, more.failure or less.failure)
