@@ -12,11 +12,9 @@ from dtbench.training.claims.columns import measured_row
 from dtbench.training.claims.plan import Experiment
 from dtbench.training.claims.results import DESCRIBED
 from dtbench.training.claims.verdicts import Kept, claim_results, group_places, smallest_effect
-from dtbench.training.recipe.claims import Claim, claim_task
+from dtbench.training.recipe.claims import MEANS, Claim, claim_task
 from dtbench.training.stages.outcome import SHUFFLED
 
-PLAIN = ("criteria", "words")
-"""Measures that are no shares: they are shown as they are, the others in %."""
 _OF_CHAINS: Mapping[str, str] = {
     "criteria": "criteria",
     "lucky_rate": "lucky",
@@ -240,7 +238,7 @@ def _mean_of(run: EvaluatedRun | None, measure: str) -> float | None:
 def _spread(values: Sequence[float | None], measure: str) -> str:
     """Return the mean of what is there, with its deviation over seeds where there are several."""
     there = [value for value in values if value is not None]
-    times, decimals = (1, 2) if measure in PLAIN else (100, 1)
+    times, decimals = (1, 2) if measure in MEANS else (100, 1)
     if not there:
         return ""
     spread = f" ± {times * statistics.stdev(there):.{decimals}f}" if len(there) > 1 else ""
@@ -248,7 +246,7 @@ def _spread(values: Sequence[float | None], measure: str) -> str:
 
 
 def _signed(measure: str, value: float) -> str:
-    return f"{value:+.2f}" if measure in PLAIN else f"{100 * value:+.1f}"
+    return f"{value:+.2f}" if measure in MEANS else f"{100 * value:+.1f}"
 
 
 def _table(titles: Cells, rows: Iterator[Cells] | Sequence[Cells], words: int = 1) -> Iterator[str]:

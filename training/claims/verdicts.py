@@ -17,7 +17,7 @@ from dtbench.training.claims.columns import measured_row
 from dtbench.training.claims.digests import task_groups
 from dtbench.training.claims.plan import Experiment
 from dtbench.training.claims.results import DESCRIBED, task_spec
-from dtbench.training.recipe.claims import BEST, OWN_STAGES, Claim, ClaimSide, claim_task
+from dtbench.training.recipe.claims import BEST, MEANS, OWN_STAGES, Claim, ClaimSide, claim_task
 from dtbench.training.stages.layout import BASE
 from dtbench.training.stages.outcome import SHUFFLED, is_base_row
 
@@ -119,7 +119,7 @@ def _compute(
         what = f"{claim.measure} was not measured" if len(places) else f"no question is in the group {claim.group}"
         return {**result, "why": result["why"] or what}
     marks = [_marks([row for row in side if row is not None], places) for side in rows]
-    bounds = crossed_bounds(marks[0], marks[1])
+    bounds = _possible(crossed_bounds(marks[0], marks[1]), claim.measure)
     if math.isnan(bounds.low):
         return {**result, "why": result["why"] or f"too few answers have a {claim.measure}"}
     each = [
@@ -138,6 +138,12 @@ def _compute(
         "high": bounds.high,
         "by_seed": each,
     }
+
+
+def _possible(bounds: Bounds, measure: str) -> Bounds:
+    """Return the interval within what a difference of the measure can be; of few seeds it would reach beyond."""
+    most = math.inf if measure in MEANS or math.isnan(bounds.low) else 1.0
+    return Bounds(bounds.difference, max(bounds.low, -most), min(bounds.high, most))
 
 
 def _marks(rows: Sequence[tuple[Row, Row]], places: Sequence[int]) -> CrossedMarks:

@@ -35,6 +35,8 @@ MEASURES = (
     "follow_rate",
 )
 """What a claim can be about; training/README.md says what each is."""
+MEANS = ("criteria", "words")
+"""The measures that are no shares: a difference of the others lies between -1 and 1."""
 _NEEDED = (
     ("shuffled_accuracy", "audio_ablation", "true"),
     ("described", "describe", "true"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from dtbench.training.claims.__main__ import main
+from dtbench.training.recipe.claims import MEANS
 
 DOCS = Path(__file__).parents[3] / "docs"
 TABLES, PAGE = DOCS / "claims-tables.md", DOCS / "claims.md"
@@ -26,6 +28,15 @@ def test_every_figure_of_what_came_out_stands_in_the_tables() -> None:
     shown = {figure for line in told.splitlines() if line.startswith("| ") for figure in FIGURE.findall(line)}
     assert len(shown) > 20
     assert shown <= set(FIGURE.findall(TABLES.read_text()))
+
+
+def test_no_interval_of_a_share_reaches_beyond_what_a_difference_can_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--table", "--json", "--out", str(tmp_path / "out")]) == 0
+    shares = [one for one in json.loads(capsys.readouterr().out) if one["measure"] not in MEANS and one["low"]]
+    assert len(shares) > 10
+    assert [one["name"] for one in shares if not -1 <= one["low"] <= one["difference"] <= one["high"] <= 1] == []
 
 
 @pytest.mark.parametrize("place", ["", "none/page.md"])
