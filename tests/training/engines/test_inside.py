@@ -76,6 +76,8 @@ def test_a_gradient_counts_for_the_part_that_it_is_of(parameter: str, group: str
         ({"clipped": 1.0}, 0.2, False, False),
         ({"clipped": 1.0}, 0.0, False, True),
         ({"clipped": 0.0}, 0.0, True, False),  # all answers were alike
+        ({"clipped": 3e-8}, 0.0, True, False),  # so were they under a constant reward: what is left is rounding
+        ({"clipped": 1e-4}, 0.0, True, True),
         ({}, 0.0, True, False),  # the gradients are elsewhere, in pieces
     ],
 )

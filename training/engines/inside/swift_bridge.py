@@ -29,9 +29,13 @@ AUDIO_GRADIENT = "grad_norm/audio_features"
 """The metric that is 0 where the policy does not hear."""
 
 
+NO_SIGNAL = 1e-6
+"""A gradient up to this norm is rounding: of rewards that are all alike, which teach nothing, from the clips or else."""
+
+
 def learns_deaf(audio_norm: float | None, grad_norm: float) -> bool:
     """Return whether a step learnt something, and its loss does not depend on the clips; None where nobody measured."""
-    return audio_norm == 0 and grad_norm > 0
+    return audio_norm == 0 and grad_norm > NO_SIGNAL
 
 
 @dataclass(frozen=True, slots=True)
