@@ -30,7 +30,7 @@ AUDIO_GRADIENT = "grad_norm/audio_features"
 
 
 NO_SIGNAL = 1e-6
-"""A gradient up to this norm is rounding: of rewards that are all alike, which teach nothing, from the clips or else."""
+"""A gradient up to this norm is rounding: rewards that are all alike teach nothing, neither from clips nor else."""
 
 
 def learns_deaf(audio_norm: float | None, grad_norm: float) -> bool:
