@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 INDENT = 11
 _TITLE = "What the recipe claims, and what is seen here (in points, with 95 % intervals over questions):"
 _HERE = {"met": "it holds here", "refuted": "it does not hold here", "undecided": "not clear here"}
-_PLAIN = {"criteria": " criteria", "words": " words"}
-"""Measures that are no shares, and their unit."""
 
 
 def print_claims(results: Sequence[ClaimResult], others: int, arms: Sequence[str]) -> None:
@@ -54,7 +52,9 @@ def _reading(one: ClaimResult) -> Iterator[str]:
 def _figures(one: ClaimResult) -> str:
     if one["difference"] is None or one["low"] is None or one["high"] is None:
         return ""
-    unit, times, decimals = (_PLAIN[one["measure"]], 1, 2) if one["measure"] in _PLAIN else ("", 100, 1)
+    from dtbench.training.recipe.claims import MEANS
+
+    unit, times, decimals = (f" {one['measure']}", 1, 2) if one["measure"] in MEANS else ("", 100, 1)
     difference, low, high = (f"{times * value:+.{decimals}f}" for value in (one["difference"], one["low"], one["high"]))
     return f" = {difference} ({low} to {high}){unit}, claimed is {times * one['at_least']:.{decimals}f} or more"
 

@@ -123,7 +123,7 @@ class SeededRandom:
 
     def pick(self, values: Sequence[T]) -> T:
         """Draw one of the values."""
-        return values[(self._bits(32) * len(values)) >> 32]
+        return values[self.below(len(values))]
 
     def shuffled(self, values: Sequence[T]) -> list[T]:
         """Return the values in a random order."""

@@ -17,7 +17,7 @@ from typing import Any
 from bench_page import note
 from contenders import environment, installed
 from made_up_run import write_run
-from peer_environments import PEERS
+from peer_environments import peer_title
 from peer_questions import as_mmar, question, write_lines
 
 from dtbench.harness.core.schema import Sample
@@ -48,9 +48,10 @@ def test_fifty_thousand_answers_become_a_frame(tmp_path: Path) -> None:
     print_best("dtbench runs_df", lambda: runs_df(runs).shape)
     print_best("json_normalize by hand", lambda: by_hand(runs))
     if bin_folder := installed("inspect_ai"):
-        who = PEERS["inspect_ai"].replace("==", " ")
         for one in inspects(bin_folder / "python", tmp_path):
-            print_frame(f"{who}, {one['name']}", one["wall"], one["cpu"], (one["rows"], one["columns"]))
+            print_frame(
+                f"{peer_title('inspect_ai')}, {one['name']}", one["wall"], one["cpu"], (one["rows"], one["columns"])
+            )
 
 
 def chain_and_answer(sample: Sample, repeat: int) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from contenders import DTBENCH, Contender, if_lmms, in_turn, installed, lines, print_table, zipped_samples
-from peer_environments import PEERS
+from peer_environments import peer_title
 from peer_questions import as_mmar, lettered, question, write_lines
 
 QUESTIONS = 5000
@@ -55,7 +55,7 @@ def _peers() -> list[Contender]:
     for name, form, arguments, logged in forms:
         if bin_folder := installed(name):
             command: list[str | Path] = [bin_folder / "python", SCRIPTS / name / "ask.py", "{out}", *arguments]
-            contenders.append(Contender(f"{PEERS[name].replace('==', ' ')}{form}", command, logged))
+            contenders.append(Contender(f"{peer_title(name)}{form}", command, logged))
     return contenders
 
 

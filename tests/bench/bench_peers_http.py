@@ -14,7 +14,7 @@ import pytest
 from bench_page import note
 from chat_server import chatting_elsewhere
 from contenders import DTBENCH, Contender, in_turn, installed, lines, print_table, zipped_samples
-from peer_environments import PEERS
+from peer_environments import peer_title
 from peer_questions import Item, as_mmar, lettered, question, with_clip, write_lines
 from small_data import tone
 
@@ -55,8 +55,7 @@ def _contenders(url: str, form: str, data: Path, count: int) -> list[Contender]:
         if bin_folder := installed(name):
             script = SCRIPTS / name / "ask_http.py"
             command = [bin_folder / "python", script, "{out}", url, form, data, str(IN_FLIGHT)]
-            who = PEERS[name].replace("==", " ")
-            contenders.append(Contender(f"{who} {count}", command, logged, who))
+            contenders.append(Contender(f"{peer_title(name)} {count}", command, logged, peer_title(name)))
     return contenders
 
 

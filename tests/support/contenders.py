@@ -65,11 +65,10 @@ def in_turn(contenders: list[Contender], folder: Path) -> None:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Caches and settings of its own, no hub, and byte code kept between runs."""
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    """Caches and settings of its own, and no hub."""
     home = folder / "home"
     home.mkdir()
-    return {**kept, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), "HF_HUB_OFFLINE": "1"}
+    return {**os.environ, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache"), "HF_HUB_OFFLINE": "1"}
 
 
 def if_lmms(command: str) -> dict[str, str]:
@@ -101,19 +100,18 @@ def print_table(title: str, contenders: list[Contender]) -> None:
     counted = any(contender.answers for contender in contenders)
     print(f"\n{title}, best of {ROUNDS}, {os.cpu_count()} cores; x: times dtbench")
     answers = f"{'logged':>8}" if counted else ""
-    memory: list[tuple[str, float]] = []
     print(f"{'':<32}{'wall s':>8}{'x':>7}{'CPU s':>8}{'x':>7}{'peak MB':>9}{'x':>7}{'runs':>6}{answers}")
     for contender in contenders:
+        who = contender.who or contender.title
         if contender.cost is None or contender.failure:
-            note(f"{title}: CPU", contender.who or contender.title, None, contender.failure)
+            note(f"{title}: CPU", who, None, contender.failure)
             print(f"{contender.title:<32}failed: {contender.failure}")
             continue
         figures = [f"{each:>{width}.2f}" for each, width in zip(contender.cost, (8, 8, 9), strict=True)]
         ratios = [f"{each / one:>7.1f}" for each, one in zip(contender.cost, ours or contender.cost, strict=True)]
-        note(f"{title}: CPU", contender.who or contender.title, contender.cost.cpu)
-        memory.append((contender.who or contender.title, contender.cost.megabytes))
+        note(f"{title}: CPU", who, contender.cost.cpu)
+        if counted:
+            note(f"{title}: peak memory", who, contender.cost.megabytes)
         columns = "".join(figure + ratio for figure, ratio in zip(figures, ratios, strict=True))
         answers = f"{contender.answers:>8}" if counted else ""
         print(f"{contender.title:<32}{columns}{contender.runs:>6}{answers}")
-    for who, megabytes in memory if counted else ():
-        note(f"{title}: peak memory", who, megabytes)

@@ -31,7 +31,7 @@ def need_neighbour(package: str) -> None:
 
 def neighbours_environment() -> dict[str, str]:
     """The variables of a process there: this tree, no tracker's settings, and byte code that the next one finds."""
-    trackers = ("WANDB_", "MLFLOW_", "TRACKIO_", "PYTHONDONTWRITEBYTECODE")
+    trackers = ("WANDB_", "MLFLOW_", "TRACKIO_")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(trackers)}
     kept = {"PYTHONPYCACHEPREFIX": str(PYTHON.parents[1] / "byte-code")}
     return {**clean, **kept, "PYTHONPATH": str(ROOT / ".src")}
@@ -39,13 +39,10 @@ def neighbours_environment() -> dict[str, str]:
 
 def run_neighbour(arguments: Sequence[str | Path], folder: Path, **environment: str) -> str:
     """Run the environment's Python over this tree in a folder; what it printed."""
-    clean = {
-        name: value for name, value in os.environ.items() if not name.startswith(("WANDB_", "MLFLOW_", "TRACKIO_"))
-    }
     done = subprocess.run(
         [str(PYTHON), *map(str, arguments)],
         cwd=folder,
-        env={**clean, "PYTHONPATH": str(ROOT / ".src"), **environment},
+        env={**neighbours_environment(), **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -24,6 +24,11 @@ CPU_TORCH = "torch==2.13.0+cpu"
 """Of the releases with a CPU build, the one that tests/setup takes."""
 
 
+def peer_title(name: str) -> str:
+    """A peer's name and version, as tables show it."""
+    return PEERS[name].replace("==", " ")
+
+
 class PeerError(Exception):
     """A peer cannot be had here; the message is one line."""
 
