@@ -17,6 +17,11 @@ from dtbench.training.engines.inside.swift_bridge import AUDIO_GRADIENT, learns_
 from dtbench.training.engines.reward_figures import RewardFigures
 from dtbench.training.recipe.settings import StopGuards, Validation
 
+LOGGED_SIGNAL = 1e-3
+"""From this gradient on, a 0 for the clips' part of it means deaf: a log has eight decimals, and 0 is all below them.
+
+Where all rewards are alike, only the pull of the reference is left, and the part of it that goes to the clips is tiny.
+"""
 _DIGITS = 7
 
 
@@ -123,6 +128,6 @@ def violated_guard(
             f"step 1: the model being trained differs from the start of the stage (kl {step['kl']:.3g}, at most "
             f"{kl_limit:g} is allowed): its forward pass is different in training; see engine.log."
         )
-    if learns_deaf(step.get(AUDIO_GRADIENT), step.get("grad_norm", 0.0)):
+    if step.get("grad_norm", 0.0) > LOGGED_SIGNAL and learns_deaf(step.get(AUDIO_GRADIENT), step["grad_norm"]):
         return f"step {number}: the policy is deaf: its loss does not depend on the clips."
     return None

@@ -27,8 +27,6 @@ JUDGE_KEY_VARIABLE = "DTBENCH_JUDGE_KEY"
 """The environment variable with the key of a judge that one of our nodes serves."""
 AUDIO_GRADIENT = "grad_norm/audio_features"
 """The metric that is 0 where the policy does not hear."""
-
-
 NO_SIGNAL = 1e-6
 """A gradient up to this norm is rounding: rewards that are all alike teach nothing, neither from clips nor else."""
 
