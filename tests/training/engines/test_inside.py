@@ -3,11 +3,13 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from dtbench.training.data.rows import TrainingRow
 from dtbench.training.engines.inside.swift_bridge import STOP_VARIABLE, RewardPlan, StoppedError
+from dtbench.training.engines.inside.swift_placeholders import hide_placeholders
 from dtbench.training.engines.inside.swift_rewards import RewardColumns
 from dtbench.training.engines.inside.swift_templates import audio_token_count
 from dtbench.training.engines.inside.swift_watch import is_deaf, parameter_group
@@ -91,3 +93,26 @@ def test_a_policy_is_deaf_where_something_is_learnt_and_nothing_of_it_from_the_c
 def test_a_clip_has_as_many_pieces_as_the_tower_makes_of_it(frames: int) -> None:
     convolved = len(range(0, frames, 2))
     assert audio_token_count(frames) == len(range(0, convolved - 1, 2))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (([[5, 6, 2]], [], [[-1.0, -2.0, -3.0]]), ([[5, 6, 2]], [], [[-1.0, -2.0, -3.0]])),
+        (([5, 90, 2], [], []), ([[5, 0, 2]], [[1, 0, 1]], [])),
+        (([[90, 2]], [[1, 1]], [[-1.0, -2.0, -3.0]]), ([[0, 2]], [[0, 1]], [[-2.0, -3.0]])),  # one more for the end
+        # A tool's turn, of which nothing is learnt, between two of the model's.
+        (
+            ([[5, 2], [90, 7], [91, 2]], [[1, 1], [0, 0], [1, 1]], [[-1.0, -2.0], [-3.0, -4.0]]),
+            ([[5, 2], [0, 7], [0, 2]], [[1, 1], [0, 0], [0, 1]], [[-1.0, -2.0, -4.0]]),
+        ),
+        (([], [], []), ([], [], [])),
+    ],
+)
+def test_a_placeholder_in_an_answer_is_padding_and_not_learnt(
+    before: tuple[list, ...], after: tuple[list, ...]
+) -> None:
+    names = ("response_token_ids", "response_loss_mask", "rollout_logprobs")
+    sample = SimpleNamespace(**dict(zip(names, before, strict=True)))
+    hide_placeholders(sample, {90, 91}, 0)
+    assert tuple(getattr(sample, name) for name in names) == after
