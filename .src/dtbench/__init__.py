@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from dtbench.harness.core.scorer import Column, Grouping, Scorer
     from dtbench.harness.core.scorer_names import make_scorer
     from dtbench.harness.core.task import Task
+    from dtbench.harness.core.user_warnings import DtbenchWarning
     from dtbench.harness.export.task_dataset import task_dataset
     from dtbench.harness.extract.answer import Extraction, extract
     from dtbench.harness.extract.evidence import set_weak_aside
     from dtbench.harness.frames.chains import chains_df
     from dtbench.harness.frames.faithful import faithful_df
-    from dtbench.harness.frames.find_runs import DtbenchWarning
     from dtbench.harness.frames.flips import flips_df
     from dtbench.harness.frames.probes import probe_df
     from dtbench.harness.frames.runs import runs_df
@@ -73,13 +73,13 @@ _PUBLIC = {
     "harness.core.scorer": ("Column", "Grouping", "Scorer"),
     "harness.core.scorer_names": ("make_scorer",),
     "harness.core.task": ("Task",),
+    "harness.core.user_warnings": ("DtbenchWarning",),
     "harness.export.task_dataset": ("task_dataset",),
     "harness.extract.answer": ("Extraction", "extract"),
     "harness.extract.evidence": ("set_weak_aside",),
     "harness.plot.picture": ("plot_runs",),
     "harness.frames.chains": ("chains_df",),
     "harness.frames.faithful": ("faithful_df",),
-    "harness.frames.find_runs": ("DtbenchWarning",),
     "harness.frames.flips": ("flips_df",),
     "harness.frames.probes": ("probe_df",),
     "harness.frames.runs": ("runs_df",),

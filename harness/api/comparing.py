@@ -11,7 +11,7 @@ from dtbench.harness.compare.gate import GateOptions, GateVerdict, Verdict, gate
 from dtbench.harness.compare.several import compare_runs
 from dtbench.harness.compare.words import comparison_in_words, gate_in_words
 from dtbench.harness.core.errors import UserError
-from dtbench.harness.frames.find_runs import warn_user
+from dtbench.harness.core.user_warnings import warn_user
 from dtbench.harness.store.comparison_types import ComparisonAmongSeveral
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_labels import repetition

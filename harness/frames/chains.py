@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dtbench.harness.core.model import Notify
+from dtbench.harness.core.user_warnings import warn_user
 from dtbench.harness.frames.as_pandas import need_pandas, to_frame
 from dtbench.harness.frames.columns import CATEGORIES, RUBRIC, text_array, well_formed
-from dtbench.harness.frames.find_runs import Runs, find_runs, warn_user
+from dtbench.harness.frames.find_runs import Runs, find_runs
 from dtbench.harness.frames.samples import SampleSource, TaskOfRun, group_names, table_of, tasks_of_runs
 from dtbench.harness.score.criteria import reference_chain
 from dtbench.harness.store.jsonl import Key

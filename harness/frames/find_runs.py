@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from dtbench.harness.core.errors import DtbenchError, UserError
 from dtbench.harness.core.model import Notify
+from dtbench.harness.core.user_warnings import warn_user
 from dtbench.harness.store.find_run import TRAINING_FILE, kind_of
 from dtbench.harness.store.run_folder import StoredRun
 
@@ -27,25 +27,6 @@ class RunWithPath(Protocol):
 Runs: TypeAlias = "str | os.PathLike[str] | RunWithPath | Iterable[str | os.PathLike[str] | RunWithPath]"
 """A run folder, a folder of runs, a pattern such as `results/*`, a run, or several of these."""
 _GLOB_SIGNS = frozenset("*?[")
-
-
-class DtbenchWarning(UserWarning):
-    """Something was left out of a frame, is not known, or was named twice."""
-
-
-def warn_user(line: str) -> None:
-    """Show a note as a warning of Python's, at the line that called the package."""
-    warnings.warn(line, DtbenchWarning, stacklevel=_outside())
-
-
-def _outside() -> int:
-    """Return how many calls lie between warn_user() and the first caller outside the package."""
-    import inspect
-
-    frame, level = inspect.currentframe(), 0
-    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "dtbench":
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def find_runs(runs: Runs, notify: Notify = warn_user) -> list[StoredRun]:

@@ -11,9 +11,10 @@ from dtbench.harness.compare.paired import PairedRuns, join_tasks
 from dtbench.harness.compare.several import compare_runs
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.model import Notify
+from dtbench.harness.core.user_warnings import warn_user
 from dtbench.harness.frames.as_pandas import need_pandas, to_frame
 from dtbench.harness.frames.columns import GroupColumns, Kind, table_from_rows
-from dtbench.harness.frames.find_runs import Runs, find_runs, warn_user
+from dtbench.harness.frames.find_runs import Runs, find_runs
 from dtbench.harness.frames.samples import SampleSource, TaskOfRun, tasks_of_runs
 from dtbench.harness.store.run_folder import StoredRun
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dtbench.harness.core.errors import DtbenchError
 from dtbench.harness.core.model import Notify
+from dtbench.harness.core.user_warnings import warn_user
 from dtbench.harness.frames.as_pandas import need_pandas, to_frame
 from dtbench.harness.frames.columns import Kind, table_from_rows
-from dtbench.harness.frames.find_runs import Runs, find_runs, warn_user
+from dtbench.harness.frames.find_runs import Runs, find_runs
 from dtbench.harness.store.identity import effective_model
 from dtbench.harness.store.run_folder import StoredRun
 from dtbench.harness.store.run_json import read_summary

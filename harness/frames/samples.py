@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dtbench.harness.core.errors import DataError, DtbenchError, UserError, did_you_mean
 from dtbench.harness.core.model import Notify
+from dtbench.harness.core.user_warnings import warn_user
 from dtbench.harness.extract.chain_tags import ChainTags
 from dtbench.harness.frames.answers import answer_columns, mark_columns
 from dtbench.harness.frames.as_pandas import need_pandas, to_frame
 from dtbench.harness.frames.columns import BEHIND, CATEGORIES, FIXED, GroupColumns, arrow_type, ordered, text_array
-from dtbench.harness.frames.find_runs import Runs, find_runs, warn_user
+from dtbench.harness.frames.find_runs import Runs, find_runs
 from dtbench.harness.frames.questions import QuestionColumns, QuestionLookup, questions_beside_answers
 from dtbench.harness.frames.rubrics import Judged, RubricColumns, judged_answers
 from dtbench.harness.store.jsonl import Key

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from dtbench.harness.core.errors import DtbenchError, UserError, did_you_mean
 from dtbench.harness.core.model import Notify
+from dtbench.harness.core.user_warnings import warn_user
 from dtbench.harness.frames.as_pandas import need_pandas, to_frame
 from dtbench.harness.frames.columns import MARK, Kind, plain_name, table_from_rows
-from dtbench.harness.frames.find_runs import Runs, find_runs, warn_user
+from dtbench.harness.frames.find_runs import Runs, find_runs
 from dtbench.harness.frames.runs import FIGURES, summary_of
 from dtbench.harness.frames.samples import SampleSource, TaskOfRun, table_of, tasks_of_runs
 from dtbench.harness.score.group_shares import share_over_clips

@@ -47,31 +47,31 @@ def told(tokens: Sequence[int]) -> str:
 @pytest.mark.parametrize("mixed", [False, True])
 def test_no_question_about_a_clip_has_a_chain_of_thought(items: Sequence[Item], mixed: bool) -> None:
     """Of a clip that is heard, a description or an answer is all that is said; reasoning is over notes of others."""
-    from dtbench.training.mini.lessons import Teacher
+    from dtbench.training.mini.examples import Teacher
 
     teacher = Teacher(0)
     teacher.mixed = mixed
     kinds: Counter[str] = Counter()
     for item in [*items] * 20:
-        for lesson in teacher.about(item, 2, 2):
-            given, said = told(lesson.prompt), told(lesson.answer).removesuffix(" <|im_end|>")
+        for example in teacher.about(item, 2, 2):
+            given, said = told(example.prompt), told(example.answer).removesuffix(" <|im_end|>")
             if "answer is" in said or said == "</think>":
-                kinds["reasoning behind a clip" if lesson.has_clip else "reasoning"] += 1
+                kinds["reasoning behind a clip" if example.has_clip else "reasoning"] += 1
                 assert " i hear first " in given
                 kinds["own notes, by chance"] += item.description in given
-            elif lesson.has_clip and item.description in said:
+            elif example.has_clip and item.description in said:
                 kinds["description"] += 1
                 assert "describe the audio" in given
                 if "then say" not in given:
                     thought = f"<think> {item.description}"
                     assert said in {item.description, thought, f"{thought} </think>"}
-            elif lesson.has_clip and said.startswith("<think> yes </think> "):
+            elif example.has_clip and said.startswith("<think> yes </think> "):
                 kinds["answer behind a word that says nothing"] += 1
                 assert given.endswith(
                     "describe the audio in think tags then answer . <|im_end|> <|im_start|> assistant"
                 )
                 assert len(said.split()) == 4
-            elif lesson.has_clip:
+            elif example.has_clip:
                 kinds["answer"] += 1
                 assert given.endswith("answer directly . <|im_end|> <|im_start|> assistant")
                 assert len(said.split()) == 1
@@ -87,31 +87,31 @@ def test_no_question_about_a_clip_has_a_chain_of_thought(items: Sequence[Item], 
 
 
 def test_three_of_four_thoughts_that_begin_with_notes_end_with_them(items: Sequence[Item]) -> None:
-    from dtbench.training.mini.lessons import Teacher
+    from dtbench.training.mini.examples import Teacher
 
     teacher = Teacher(1)
     teacher.mixed = True
-    lessons = [lesson for item in [*items] * 20 for lesson in teacher.about(item, 0, 3)]
+    examples = [example for item in [*items] * 20 for example in teacher.about(item, 0, 3)]
     begun = [
-        told(lesson.answer)
-        for lesson in lessons
-        if told(lesson.prompt).endswith(" .") and "<think>" in told(lesson.prompt)
+        told(example.answer)
+        for example in examples
+        if told(example.prompt).endswith(" .") and "<think>" in told(example.prompt)
     ]
     assert len(begun) > 500
     assert sum(said.startswith("</think>") for said in begun) / len(begun) == pytest.approx(0.75, abs=0.05)
 
 
 @pytest.mark.parametrize("mixed", [False, True])
-def test_every_lesson_is_in_the_words_of_the_tokenizer(items: Sequence[Item], mixed: bool) -> None:
+def test_every_example_is_in_the_words_of_the_tokenizer(items: Sequence[Item], mixed: bool) -> None:
+    from dtbench.training.mini.examples import Teacher
     from dtbench.training.mini.language import UNKNOWN, WORDS, encode, make_tokenizer
-    from dtbench.training.mini.lessons import Teacher
 
     read, teacher = make_tokenizer(), Teacher(3)
     teacher.mixed = mixed
     for item in items:
-        for lesson in teacher.about(item, 1, 2):
-            words = " ".join(WORDS[token] for token in (*lesson.prompt, *lesson.answer))
-            assert read(words).input_ids == encode(words) == [*lesson.prompt, *lesson.answer]
+        for example in teacher.about(item, 1, 2):
+            words = " ".join(WORDS[token] for token in (*example.prompt, *example.answer))
+            assert read(words).input_ids == encode(words) == [*example.prompt, *example.answer]
             assert UNKNOWN not in words
 
 
@@ -129,23 +129,23 @@ def test_features_are_those_that_the_processor_gives(items: Sequence[Item], hear
 def test_the_quick_forward_gives_what_the_classes_of_transformers_give(
     thinker: Any, items: Sequence[Item], heard: Any
 ) -> None:
-    """Lesson by lesson, each alone behind its clip, against rows of several."""
+    """Example by example, each alone behind its clip, against rows of several."""
     import torch
 
+    from dtbench.training.mini.examples import Teacher
     from dtbench.training.mini.forward import PREFIX, hidden_states, make_batch
-    from dtbench.training.mini.lessons import Teacher
 
     teacher = Teacher(0)
     teacher.mixed = True
     rows = [teacher.about(item, 2, 2) for item in items[:3]]
     with torch.inference_mode():
         together = thinker.lm_head(hidden_states(thinker, heard[:3], make_batch(rows)))
-        for row, lessons in enumerate(rows):
+        for row, examples in enumerate(rows):
             start = len(PREFIX)
-            for lesson in lessons:
-                words = torch.tensor([[*lesson.prompt, *lesson.answer]])
+            for example in examples:
+                words = torch.tensor([[*example.prompt, *example.answer]])
                 end = start + words.shape[1]
-                alone = _alone(thinker, heard[row], torch.tensor([PREFIX]), words, with_clip=lesson.has_clip)
+                alone = _alone(thinker, heard[row], torch.tensor([PREFIX]), words, with_clip=example.has_clip)
                 assert float((together[row, start:end] - alone).abs().max()) < 1e-3
                 start = end
 
@@ -178,8 +178,8 @@ def test_the_loss_falls_within_a_few_steps_and_is_the_same_for_the_same_seed(ite
         training = MiniTraining(0, recipe)
         found = []
         for _ in range(recipe.steps):
-            chosen, lessons = training.lessons(items)
-            found.append(training.learn(heard[list(chosen)], true[list(chosen)], lessons))
+            chosen, examples = training.examples(items)
+            found.append(training.learn(heard[list(chosen)], true[list(chosen)], examples))
         losses.append(found)
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
     assert sum(losses[0][-3:]) < 0.9 * sum(losses[0][:3])

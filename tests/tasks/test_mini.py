@@ -22,7 +22,7 @@ from dtbench.tasks.mini import VERSION
 from dtbench.tasks.mini_world.clips import GeneratedClip
 from dtbench.tasks.mini_world.events import LETTERS, VOCABULARY
 from dtbench.tasks.registry import get_task
-from dtbench.training.mini.lessons import DIRECT, THINKING
+from dtbench.training.mini.examples import DIRECT, THINKING
 
 NAMES = ("mini", "mini-train-1", "mini-train-2")
 

@@ -21,8 +21,8 @@ from dtbench.tasks.mini_world.splits import BASE, slots
 from dtbench.training.mini import trial
 from dtbench.training.mini.architecture import build_model, save_model
 from dtbench.training.mini.audio import clip_features, word_head, word_labels, word_loss
-from dtbench.training.mini.forward import LessonBatch, audio_states, make_batch, text_states
-from dtbench.training.mini.lessons import Lesson, Teacher
+from dtbench.training.mini.examples import Example, Teacher
+from dtbench.training.mini.forward import ExampleBatch, audio_states, make_batch, text_states
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +50,15 @@ class MiniRecipe:
     more_questions: float = 0.5
     """The same where tasks are mixed."""
     texts: float = 1.0
-    """The mean number of lessons of text with a clip."""
+    """The mean number of examples of text with a clip."""
     more_texts: float = 2.5
     """The same where tasks are mixed."""
     questioned: float = 1.0
     """The share of clips that questions are asked about."""
 
 
-Row = tuple[int, Sequence[Lesson]]
-"""The index of a clip, and lessons about it."""
+Row = tuple[int, Sequence[Example]]
+"""The index of a clip, and examples about it."""
 _POOL = 16
 """How many batches are drawn at once, to be sorted by length."""
 
@@ -120,8 +120,8 @@ class MiniTraining:
         cosine = recipe.last_rate + (1 - recipe.last_rate) * (1 + math.cos(math.pi * done)) / 2
         return (recipe.more_rate if mixed else recipe.rate) * min(1.0, (self._step + 1) / recipe.warm_up) * cosine
 
-    def lessons(self, items: Sequence[Item]) -> tuple[Sequence[int], LessonBatch]:
-        """Draw some of the clips, and lessons about them."""
+    def examples(self, items: Sequence[Item]) -> tuple[Sequence[int], ExampleBatch]:
+        """Draw some of the clips, and examples about them."""
         if not self._ready:
             self._ready = self._draw_batches(items)
         clips, rows = zip(*self._ready.pop(), strict=True)
@@ -138,26 +138,26 @@ class MiniTraining:
         for clip in self._dice.integers(len(items), size=_POOL * count).tolist():
             asks = self._round(questions) if clip < recipe.questioned * len(items) else 0
             rows.append((clip, self._teacher.about(items[clip], asks, self._round(texts))))
-        rows.sort(key=lambda row: sum(len(lesson.prompt) + len(lesson.answer) for lesson in row[1]))
+        rows.sort(key=lambda row: sum(len(example.prompt) + len(example.answer) for example in row[1]))
         batches = [rows[start : start + count] for start in range(0, len(rows), count)]
         return [batches[index] for index in self._dice.permutation(len(batches))]
 
     def _round(self, mean: float) -> int:
         return int(mean) + int(self._dice.random() < mean % 1)
 
-    def learn(self, features: Any, labels: Any, lessons: LessonBatch) -> float:
-        """Train a step on clips, their word labels and lessons; return the loss of the lessons before it."""
+    def learn(self, features: Any, labels: Any, examples: ExampleBatch) -> float:
+        """Train a step on clips, their word labels and examples; return the loss of the examples before it."""
         import torch
         from torch.nn import functional as f
 
         for group in self._optimizer.param_groups:
             group["lr"] = self.rate()
         self._balance.clear()
-        learnt = lessons.targets >= 0
+        learnt = examples.targets >= 0
         clips = audio_states(self.thinker.audio_tower, features)
-        logits = self.thinker.lm_head(text_states(self.thinker, clips, lessons)[learnt])
+        logits = self.thinker.lm_head(text_states(self.thinker, clips, examples)[learnt])
         words = word_loss(self._head, clips, labels)
-        loss = f.cross_entropy(logits, lessons.targets[learnt])
+        loss = f.cross_entropy(logits, examples.targets[learnt])
         unevenness = sum(_unevenness(*router) for router in self._balance) / len(self._balance)
         self._optimizer.zero_grad(set_to_none=False)
         (loss + self.recipe.balance * unevenness + self.recipe.ears * words).backward()
@@ -222,10 +222,10 @@ def train_checkpoint(seed: int, recipe: MiniRecipe, folder: Path, notify: Notify
     for step in range(1, last + 1):
         if step == recipe.steps + 1:
             training.mix_tasks()
-        chosen, lessons = training.lessons(items)
+        chosen, examples = training.examples(items)
         clips = list(chosen)
         inputs = torch.from_numpy(features[clips]).float(), torch.from_numpy(labels[clips])
-        losses.append(training.learn(*inputs, lessons))
+        losses.append(training.learn(*inputs, examples))
         if step % 100 == 0:
             notify(f"{step} loss {sum(losses[-100:]) / 100:.4f} after {time.monotonic() - started:.0f} s")
         if dev is not None and (step % 500 == 0 or step == last):

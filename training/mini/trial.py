@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from dtbench.tasks.mini_world.hops import HELD_OUT, REASONED
 from dtbench.tasks.mini_world.items import Item
 from dtbench.training.mini.audio import clip_features
-from dtbench.training.mini.forward import LessonBatch, hidden_states, make_batch
+from dtbench.training.mini.examples import DESCRIBE, DIRECT, HOW, Example, ExampleQuestion, make_example, reasoning
+from dtbench.training.mini.forward import ExampleBatch, hidden_states, make_batch
 from dtbench.training.mini.language import THINK
-from dtbench.training.mini.lessons import DESCRIBE, DIRECT, HOW, Lesson, LessonQuestion, make_lesson, reasoning
 
 TRIAL_SIZE = 400
 _AT_ONCE = 50
@@ -31,8 +31,8 @@ class Trial(NamedTuple):
         marks: dict[str, list[bool]] = {}
         for start in range(0, len(self.items), _AT_ONCE):
             part = self.items[start : start + _AT_ONCE]
-            lessons = make_batch([_lessons(item) for item in part])
-            right = _right(thinker, self.features[start : start + len(part)], lessons)
+            examples = make_batch([_examples(item) for item in part])
+            right = _right(thinker, self.features[start : start + len(part)], examples)
             for item, row in zip(part, right, strict=True):
                 for name, mark in zip(_KINDS, row, strict=True):
                     marks.setdefault(f"{name} {item.slot.difficulty}", []).append(mark)
@@ -54,24 +54,24 @@ def make_trial(items: Sequence[Item]) -> Trial:
     return Trial(items, torch.from_numpy(clip_features(items)).float())
 
 
-def _right(thinker: Any, features: Any, lessons: LessonBatch) -> list[list[bool]]:
+def _right(thinker: Any, features: Any, examples: ExampleBatch) -> list[list[bool]]:
     import torch
 
     with torch.inference_mode():
-        answers = thinker.lm_head(hidden_states(thinker, features, lessons)).argmax(-1)
+        answers = thinker.lm_head(hidden_states(thinker, features, examples)).argmax(-1)
     rows = []
-    for answer, targets in zip(answers, lessons.targets, strict=True):
+    for answer, targets in zip(answers, examples.targets, strict=True):
         parts = targets.ge(0).int().diff(prepend=torch.zeros(1, dtype=torch.int)).eq(1).cumsum(0)
         same = answer.eq(targets)
         rows.append([bool(same[(parts == number) & (targets >= 0)].all()) for number in range(1, len(_KINDS) + 1)])
     return rows
 
 
-def _lessons(item: Item) -> list[Lesson]:
-    question = LessonQuestion(item.question, item.choices, item.solution)
+def _examples(item: Item) -> list[Example]:
+    question = ExampleQuestion(item.question, item.choices, item.solution)
     notes = f"{question.words()} notes : {item.description} {HOW}"
     return [
-        make_lesson(f"{DESCRIBE} .", item.description, has_clip=True),
-        make_lesson(f"{question.words()} {DIRECT}", item.solution.answer, has_clip=True),
-        make_lesson(notes, f"{THINK} {reasoning(question)}", has_clip=False),
+        make_example(f"{DESCRIBE} .", item.description, has_clip=True),
+        make_example(f"{question.words()} {DIRECT}", item.solution.answer, has_clip=True),
+        make_example(notes, f"{THINK} {reasoning(question)}", has_clip=False),
     ]

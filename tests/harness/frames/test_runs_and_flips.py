@@ -15,7 +15,7 @@ from runs import mmar_data
 
 from dtbench.harness.core.errors import UserError
 from dtbench.harness.core.schema import Sample
-from dtbench.harness.frames.find_runs import DtbenchWarning
+from dtbench.harness.core.user_warnings import DtbenchWarning
 from dtbench.harness.frames.flips import flips_df
 from dtbench.harness.frames.runs import COLUMNS, runs_df
 from dtbench.harness.frames.samples import samples_table

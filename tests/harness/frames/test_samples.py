@@ -18,11 +18,11 @@ from runs import mmar_data
 
 from dtbench.harness.core.errors import DataError, UserError
 from dtbench.harness.core.schema import Sample
+from dtbench.harness.core.user_warnings import DtbenchWarning
 from dtbench.harness.extract.tidy import split_text
 from dtbench.harness.frames.answers import thinking_of
 from dtbench.harness.frames.as_pandas import to_frame
 from dtbench.harness.frames.columns import BEHIND, FIXED, GroupColumns
-from dtbench.harness.frames.find_runs import DtbenchWarning
 from dtbench.harness.frames.runs import runs_df
 from dtbench.harness.frames.samples import group_names, samples_df, samples_table
 from dtbench.harness.run.plan import PromptForm

@@ -21,8 +21,8 @@ from dtbench.tasks.mini_world.resolve import solve_described
 from dtbench.tasks.mini_world.scales import SeededRandom
 from dtbench.tasks.mini_world.splits import SPLITS, slots
 from dtbench.tasks.registry import get_task
+from dtbench.training.mini.examples import Teacher
 from dtbench.training.mini.language import WORDS
-from dtbench.training.mini.lessons import Teacher
 
 NAMES = ("hop-test", "hop-train-1", "hop-train-2", "lure-test", "lure-train")
 CLIP = (
@@ -175,19 +175,19 @@ def test_tasks_report_depths_pairs_and_the_cue() -> None:
     assert all((one.choices[0] == one.answer) is (one.groups["cue"] == "agrees") for one in lure)
 
 
-def test_lessons_reason_about_six_pairs_and_never_ask_one_that_is_held_out() -> None:
+def test_examples_reason_about_six_pairs_and_never_ask_one_that_is_held_out() -> None:
     teacher, clips = Teacher(3), [make_item(slot) for slot in slots("base")[:300]]
     held_out = {"what is the pitch of the sound right after", "how long is the only", "how loud is the last"}
     reasons: set[str] = set()
     says_nothing = 0
     for teacher.mixed in (False, True):
-        for lesson in (one for item in clips for one in teacher.about(item, 1, 2)):
-            prompt, answer = (" ".join(WORDS[token] for token in part) for part in (lesson.prompt, lesson.answer))
+        for example in (one for item in clips for one in teacher.about(item, 1, 2)):
+            prompt, answer = (" ".join(WORDS[token] for token in part) for part in (example.prompt, example.answer))
             assert not any(words in prompt for words in held_out)
             if "so the answer is" in answer:
                 reasons.update(step for step in ("after is", "before is", "only is", "last is") if step in answer)
             if answer.startswith("<think> yes </think>") and "describe the audio" in prompt:
                 says_nothing += 1
-                assert lesson.has_clip
+                assert example.has_clip
     assert reasons == {"after is", "before is", "only is", "last is"}
     assert 0 < says_nothing < 20

@@ -51,7 +51,7 @@ DIRECTLY_OF_TWO_STEPS = 0.15
 """The mean number of questions of two steps that are answered at once, with a clip that allows one."""
 
 
-class Lesson(NamedTuple):
+class Example(NamedTuple):
     """A prompt and the answer to learn, in tokens."""
 
     prompt: Sequence[int]
@@ -61,7 +61,7 @@ class Lesson(NamedTuple):
     """Whether the clip stands before it."""
 
 
-class LessonQuestion(NamedTuple):
+class ExampleQuestion(NamedTuple):
     """A question with its options in order."""
 
     text: str
@@ -75,83 +75,83 @@ class LessonQuestion(NamedTuple):
 
 
 class Teacher:
-    """Draws lessons from a seed."""
+    """Draws examples from a seed."""
 
     mixed = False
     """Whether a prompt may contain parts of another task."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
-        self._dice = SeededRandom(f"lessons {seed}")
+        self._dice = SeededRandom(f"lessons {seed}")  # of the bundled model: another word draws others
         self._forms = [form for forms in CATEGORIES.values() for form in forms]
         self._two_steps = [form for pair, form in TWO_STEPS.items() if pair not in HELD_OUT]
         self._reasoned = [TWO_STEPS[pair] for pair in REASONED]
 
-    def about(self, item: Item, questions: int, texts: int) -> list[Lesson]:
-        """Return lessons about a clip: a description, some questions, and some of text alone."""
-        lessons = [self._describe(item.sounds)]
-        own = LessonQuestion(item.question, item.choices, item.solution)
+    def about(self, item: Item, questions: int, texts: int) -> list[Example]:
+        """Return examples about a clip: a description, some questions, and some of text alone."""
+        examples = [self._describe(item.sounds)]
+        own = ExampleQuestion(item.question, item.choices, item.solution)
         for number in range(questions):
             question = own if number == 0 else self._question(item.sounds)
-            lessons.append(make_lesson(f"{question.words()} {DIRECT}", question.solution.answer, has_clip=True))
+            examples.append(make_example(f"{question.words()} {DIRECT}", question.solution.answer, has_clip=True))
         if questions and self._random.random() < DIRECTLY_OF_TWO_STEPS:
-            lessons.extend(self._two_steps_directly(item.sounds))
-        lessons.extend(self._of_text() for _ in range(texts))
-        return lessons
+            examples.extend(self._two_steps_directly(item.sounds))
+        examples.extend(self._of_text() for _ in range(texts))
+        return examples
 
-    def _two_steps_directly(self, sounds: Sequence[SoundFacts]) -> list[Lesson]:
+    def _two_steps_directly(self, sounds: Sequence[SoundFacts]) -> list[Example]:
         """Return an answer to a question of two steps; none where the first few drawn do not fit the sounds."""
         for _ in range(8):
             question = self._fitting(self._random.choice(self._two_steps)(self._dice), sounds)
             if question is not None:
-                return [make_lesson(f"{question.words()} {DIRECT}", question.solution.answer, has_clip=True)]
+                return [make_example(f"{question.words()} {DIRECT}", question.solution.answer, has_clip=True)]
         return []
 
-    def _describe(self, sounds: Sequence[SoundFacts]) -> Lesson:
+    def _describe(self, sounds: Sequence[SoundFacts]) -> Example:
         description = describe_sounds(sounds)
         if self.mixed:
             return self._describe_mixed(sounds, description)
         way = self._random.random()
         if way < 0.55:
-            return make_lesson(f"{DESCRIBE} .", description, has_clip=True)
+            return make_example(f"{DESCRIBE} .", description, has_clip=True)
         if way < 0.8:
-            return make_lesson(f"{DESCRIBE} in think tags .", f"{THINK} {description} {THOUGHT}", has_clip=True)
+            return make_example(f"{DESCRIBE} in think tags .", f"{THINK} {description} {THOUGHT}", has_clip=True)
         return self._describe_and_say(DESCRIBE, description)
 
-    def _describe_mixed(self, sounds: Sequence[SoundFacts], description: str) -> Lesson:
+    def _describe_mixed(self, sounds: Sequence[SoundFacts], description: str) -> Example:
         """Mostly after a question; what follows the description may be asked for in meaningless words."""
         question_first = self._random.random() < QUESTION_FIRST
         before = f"{self._question(sounds).words()} {DESCRIBE}" if question_first else DESCRIBE
         way = self._random.random()
         if way < 0.25:
-            return make_lesson(f"{before} .", description, has_clip=True)
+            return make_example(f"{before} .", description, has_clip=True)
         if way < 0.45:
-            return make_lesson(f"{before} in think tags .", f"{THINK} {description} {THOUGHT}", has_clip=True)
+            return make_example(f"{before} in think tags .", f"{THINK} {description} {THOUGHT}", has_clip=True)
         if way < 0.7:
             return self._describe_and_say(before, description)
         if self._random.random() >= ANSWERED_FIRST:
             prompt = f"{before} in think tags then {self._words(5)} ."
-            return make_lesson(prompt, f"{THINK} {description}", has_clip=True, ends=False)
+            return make_example(prompt, f"{THINK} {description}", has_clip=True, ends=False)
         if self._random.random() >= SAID_NOTHING:
             prompt = f"{before} in think tags then {TWO_WAYS}"
-            return make_lesson(prompt, f"{THINK} {description}", has_clip=True, ends=False)
+            return make_example(prompt, f"{THINK} {description}", has_clip=True, ends=False)
         question = self._question(sounds)
         prompt = f"{question.words()} {DESCRIBE} in think tags then {TWO_WAYS}"
-        return make_lesson(prompt, f"{THINK} {NOTHING} {THOUGHT} {question.solution.answer}", has_clip=True)
+        return make_example(prompt, f"{THINK} {NOTHING} {THOUGHT} {question.solution.answer}", has_clip=True)
 
-    def _describe_and_say(self, before: str, description: str) -> Lesson:
+    def _describe_and_say(self, before: str, description: str) -> Example:
         words, last = self._words(6), self._words(1)
         prompt = f"{before} in think tags then say {words} and answer {last} ."
-        return make_lesson(prompt, f"{THINK} {description} {words} {THOUGHT} {last}", has_clip=True)
+        return make_example(prompt, f"{THINK} {description} {words} {THOUGHT} {last}", has_clip=True)
 
-    def _question(self, sounds: Sequence[SoundFacts]) -> LessonQuestion:
+    def _question(self, sounds: Sequence[SoundFacts]) -> ExampleQuestion:
         while True:
             forms = self._two_steps if self._random.random() < OF_TWO_STEPS else self._forms
             question = self._fitting(self._random.choice(forms)(self._dice), sounds)
             if question is not None:
                 return question
 
-    def _fitting(self, question: MiniQuestion, sounds: Sequence[SoundFacts]) -> LessonQuestion | None:
+    def _fitting(self, question: MiniQuestion, sounds: Sequence[SoundFacts]) -> ExampleQuestion | None:
         """Return the question with its solution; None where it cannot be asked about these sounds."""
         if len(sounds) not in question.counts or not {sound.kind for sound in sounds} <= set(question.kinds):
             return None
@@ -160,10 +160,10 @@ class Teacher:
             return None
         return self._with_options(question, solution)
 
-    def _with_options(self, question: MiniQuestion, solution: Solution) -> LessonQuestion:
-        return LessonQuestion(question.text, self._dice.shuffled(question.options), solution)
+    def _with_options(self, question: MiniQuestion, solution: Solution) -> ExampleQuestion:
+        return ExampleQuestion(question.text, self._dice.shuffled(question.options), solution)
 
-    def _question_without_clip(self) -> tuple[Sequence[SoundFacts], LessonQuestion]:
+    def _question_without_clip(self) -> tuple[Sequence[SoundFacts], ExampleQuestion]:
         """Draw a question about sounds without a clip; each of its options is right equally often."""
         forms = self._reasoned if self._random.random() < OF_TWO_STEPS else self._forms
         question = self._random.choice(forms)(self._dice)
@@ -174,7 +174,7 @@ class Teacher:
             if solution is not None and solution.answer == answer:
                 return sounds, self._with_options(question, solution)
 
-    def _of_text(self) -> Lesson:
+    def _of_text(self) -> Example:
         """Repeat words, answer from notes at once, or reason over them."""
         if self.mixed:
             return self._of_text_mixed()
@@ -184,15 +184,17 @@ class Teacher:
         sounds, question = self._question_without_clip()
         notes = describe_sounds(sounds)
         if way < 0.25:
-            return make_lesson(f"{question.words()} notes : {notes} {DIRECT}", question.solution.answer, has_clip=False)
+            return make_example(
+                f"{question.words()} notes : {notes} {DIRECT}", question.solution.answer, has_clip=False
+            )
         if way < 0.6:
-            return make_lesson(
+            return make_example(
                 f"{question.words()} notes : {notes} {HOW}", f"{THINK} {reasoning(question)}", has_clip=False
             )
-        return make_lesson(f"{question.words()} {HOW}", reasoning(question), has_clip=False, given=f"{THINK} {notes}")
+        return make_example(f"{question.words()} {HOW}", reasoning(question), has_clip=False, given=f"{THINK} {notes}")
 
-    def _of_text_mixed(self) -> Lesson:
-        """Make the same lessons, half of the reasoning after a clip that the notes do not describe."""
+    def _of_text_mixed(self) -> Example:
+        """Make the same examples, half of the reasoning after a clip that the notes do not describe."""
         way = self._random.random()
         if way < 0.06:
             return self._repeat()
@@ -200,9 +202,11 @@ class Teacher:
         notes, after_clip = describe_sounds(sounds), self._random.random() < AFTER_A_CLIP
         how = self._random.choices((f"{self._words(5)} .", HOW, TWO_WAYS), (0.45, 0.45, 0.1))[0]
         if way < 0.1:
-            return make_lesson(f"{question.words()} notes : {notes} {DIRECT}", question.solution.answer, has_clip=False)
+            return make_example(
+                f"{question.words()} notes : {notes} {DIRECT}", question.solution.answer, has_clip=False
+            )
         if way < 0.3:
-            return make_lesson(
+            return make_example(
                 f"{question.words()} notes : {notes} {how}", f"{THINK} {reasoning(question)}", has_clip=after_clip
             )
         if self._random.random() < DESCRIBED_FIRST:
@@ -210,29 +214,29 @@ class Teacher:
         prompt, given = f"{question.words()} {how}", f"{THINK} {notes}"
         way = self._random.random()
         if way < STOPPED:
-            return make_lesson(prompt, THOUGHT, has_clip=after_clip, given=given)
+            return make_example(prompt, THOUGHT, has_clip=after_clip, given=given)
         if way < STOPPED + WENT_ON:
-            return make_lesson(prompt, reasoning(question), has_clip=after_clip, given=given)
+            return make_example(prompt, reasoning(question), has_clip=after_clip, given=given)
         first, _, rest = reasoning(question).partition(" ")
-        return make_lesson(prompt, rest, has_clip=after_clip, given=f"{given} {first}")
+        return make_example(prompt, rest, has_clip=after_clip, given=f"{given} {first}")
 
-    def _repeat(self) -> Lesson:
+    def _repeat(self) -> Example:
         words, last = self._words(8), self._words(1)
-        return make_lesson(f"think {words} and answer {last} .", f"{THINK} {words} {THOUGHT} {last}", has_clip=False)
+        return make_example(f"think {words} and answer {last} .", f"{THINK} {words} {THOUGHT} {last}", has_clip=False)
 
     def _words(self, most: int) -> str:
         return " ".join(self._random.choices(VOCABULARY, k=self._random.randint(1, most)))
 
 
-def reasoning(question: LessonQuestion) -> str:
+def reasoning(question: ExampleQuestion) -> str:
     """Return the reasoning that follows notes of the sounds."""
     return (
         f"{question.solution.step} . so the answer is {question.solution.answer} {THOUGHT} {question.solution.answer}"
     )
 
 
-def make_lesson(prompt: str, answer: str, *, has_clip: bool, given: str = "", ends: bool = True) -> Lesson:
-    """Encode a lesson; without a clip, the turn starts with the prompt. What is given of the answer is not learnt."""
+def make_example(prompt: str, answer: str, *, has_clip: bool, given: str = "", ends: bool = True) -> Example:
+    """Encode an example; without a clip, the turn starts with the prompt. What is given of the answer is not learnt."""
     start = "" if has_clip else f"{START} user "
     end = f" {END}" if ends else ""
-    return Lesson(encode(f"{start}{prompt} {END} {START} assistant {given}"), encode(f"{answer}{end}"), has_clip)
+    return Example(encode(f"{start}{prompt} {END} {START} assistant {given}"), encode(f"{answer}{end}"), has_clip)
