@@ -90,14 +90,17 @@ def _drawn_differences(
     import numpy as np
 
     questions = first.values.shape[1]
-    columns = [part.T for side in (first, second) for part in side]
+    parts = [part for side in (first, second) for part in side]
+    ends = np.cumsum([len(part) for part in parts])[:-1]
+    columns = np.ascontiguousarray(np.concatenate(parts).T)
     found = []
     for start in range(0, draws, step := max(1, _AT_ONCE // max(1, questions))):
         count = min(step, draws - start)
         rows = generator.multinomial(seeds - 1, [1 / seeds] * seeds, count) if seeds > 1 else np.ones((count, 1))
         places = generator.integers(0, questions, (count, questions)) + np.arange(count)[:, None] * questions
         asked = np.bincount(places.ravel(), minlength=count * questions).reshape(count, questions).astype(float)
-        sums = [((asked @ part) * (rows if part.shape[1] == seeds else 1.0)).sum(axis=1) for part in columns]
+        of_seeds = np.split(asked @ columns, ends, axis=1)
+        sums = [(part * (rows if part.shape[1] == seeds else 1.0)).sum(axis=1) for part in of_seeds]
         with np.errstate(invalid="ignore", divide="ignore"):
             found.append(sums[0] / sums[1] - sums[2] / sums[3])
     return np.concatenate(found) if found else np.zeros(0)

@@ -27,7 +27,7 @@ def transformers(torch: Any) -> Any:
 @pytest.fixture(scope="module")
 def extractor(transformers: Any) -> Any:
     """The feature extractor of the model in the box, untouched."""
-    return transformers.AutoProcessor.from_pretrained(model_in_the_box()).feature_extractor
+    return transformers.AutoFeatureExtractor.from_pretrained(model_in_the_box())
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_a_tower_that_learns_is_left_alone(model: Any) -> None:
 def test_features_of_the_same_waveform_are_made_once_and_may_be_changed(
     extractor: Any, tmp_path: Path, torch: Any, transformers: Any
 ) -> None:
-    own = transformers.AutoProcessor.from_pretrained(model_in_the_box()).feature_extractor
+    own = transformers.AutoFeatureExtractor.from_pretrained(model_in_the_box())
     kept = remember_features(own)
     (clip,) = waveforms(1.0)
     settings = {"sampling_rate": 16000, "return_tensors": "pt", "padding": True}
