@@ -105,8 +105,11 @@ def _seeds_wanted(claimed: ClaimedRecipe, where: str) -> tuple[Mapping[str, int]
 
 
 def _layout(out: Path, name: str, folder: str, recipe: Recipe) -> Layout:
-    """Return where a training lies: other settings or weights have another folder, as no training changes its own."""
-    plain = {setting: value for setting, value in recipe.plain().items() if setting != "monitor"}
+    """Return where a training lies: other settings or weights have another folder, as no training changes its own.
+
+    Weights count, and not where they lie: a clone elsewhere goes on in the same folders.
+    """
+    plain = {setting: value for setting, value in recipe.plain().items() if setting not in ("monitor", "model")}
     return Layout(out / name / f"{folder}.{digest_of([plain, base_digest(recipe)])[:_SHOWN]}")
 
 

@@ -3,10 +3,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from trainer import MINI
 from trainings import QUESTIONS, Skill, ask, write_base, write_training
 
 from dtbench.harness.cli.claim_lines import print_claims
@@ -97,6 +99,17 @@ def kept(experiment: Experiment) -> Mapping[Path, TrainedResult]:
 
 def by_name(results: Sequence[ClaimResult]) -> Mapping[str, ClaimResult]:
     return {one["name"]: one for one in results}
+
+
+def test_a_clone_elsewhere_goes_on_in_the_same_folders(tmp_path: Path) -> None:
+    roots = []
+    for clone in ("here", "there"):
+        spec = Path(recipe_file(tmp_path))
+        weights = shutil.copytree(MINI, tmp_path / clone)
+        spec.write_text(spec.read_text().replace('model = "mini"', f"model = {json.dumps(str(weights))}"))
+        found = plan_experiment(str(spec), tmp_path / "out")
+        roots.append([one.layout.root for one in (found.base, *found.trainings.values())])
+    assert roots[0] == roots[1]
 
 
 def test_a_claim_is_met_refuted_or_undecided_by_its_interval() -> None:
