@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain
 
 PIECE = 1 << 20
 START = b'{"choices": [{"message": {"content": "'
@@ -27,7 +28,7 @@ def by_length(handler: BaseHTTPRequestHandler, size: int) -> None:
 def in_chunks(handler: BaseHTTPRequestHandler, size: int) -> None:
     """A body that does not say how long it is."""
     _head(handler, {"content-type": "application/json", "transfer-encoding": "chunked"})
-    for piece in (START, *(b"x" * PIECE for _ in range(0, size, PIECE))):
+    for piece in chain([START], (b"x" * PIECE for _ in range(0, size, PIECE))):
         handler.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
 
 
