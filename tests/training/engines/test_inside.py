@@ -4,6 +4,7 @@ import dataclasses
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -109,9 +110,7 @@ def test_a_clip_has_as_many_pieces_as_the_tower_makes_of_it(frames: int) -> None
         (([], [], []), ([], [], [])),
     ],
 )
-def test_a_placeholder_in_an_answer_is_padding_and_not_learnt(
-    before: tuple[list, ...], after: tuple[list, ...]
-) -> None:
+def test_a_placeholder_in_an_answer_is_padding_and_not_learnt(before: tuple[Any, ...], after: tuple[Any, ...]) -> None:
     names = ("response_token_ids", "response_loss_mask", "rollout_logprobs")
     sample = SimpleNamespace(**dict(zip(names, before, strict=True)))
     hide_placeholders(sample, {90, 91}, 0)
