@@ -51,7 +51,7 @@ DIRECTLY_OF_TWO_STEPS = 0.15
 """The mean number of questions of two steps that are answered at once, with a clip that allows one."""
 
 
-class Example(NamedTuple):
+class TrainingExample(NamedTuple):
     """A prompt and the answer to learn, in tokens."""
 
     prompt: Sequence[int]
@@ -87,7 +87,7 @@ class Teacher:
         self._two_steps = [form for pair, form in TWO_STEPS.items() if pair not in HELD_OUT]
         self._reasoned = [TWO_STEPS[pair] for pair in REASONED]
 
-    def about(self, item: Item, questions: int, texts: int) -> list[Example]:
+    def about(self, item: Item, questions: int, texts: int) -> list[TrainingExample]:
         """Return examples about a clip: a description, some questions, and some of text alone."""
         examples = [self._describe(item.sounds)]
         own = ExampleQuestion(item.question, item.choices, item.solution)
@@ -99,7 +99,7 @@ class Teacher:
         examples.extend(self._of_text() for _ in range(texts))
         return examples
 
-    def _two_steps_directly(self, sounds: Sequence[SoundFacts]) -> list[Example]:
+    def _two_steps_directly(self, sounds: Sequence[SoundFacts]) -> list[TrainingExample]:
         """Return an answer to a question of two steps; none where the first few drawn do not fit the sounds."""
         for _ in range(8):
             question = self._fitting(self._random.choice(self._two_steps)(self._dice), sounds)
@@ -107,7 +107,7 @@ class Teacher:
                 return [make_example(f"{question.words()} {DIRECT}", question.solution.answer, has_clip=True)]
         return []
 
-    def _describe(self, sounds: Sequence[SoundFacts]) -> Example:
+    def _describe(self, sounds: Sequence[SoundFacts]) -> TrainingExample:
         description = describe_sounds(sounds)
         if self.mixed:
             return self._describe_mixed(sounds, description)
@@ -118,7 +118,7 @@ class Teacher:
             return make_example(f"{DESCRIBE} in think tags .", f"{THINK} {description} {THOUGHT}", has_clip=True)
         return self._describe_and_say(DESCRIBE, description)
 
-    def _describe_mixed(self, sounds: Sequence[SoundFacts], description: str) -> Example:
+    def _describe_mixed(self, sounds: Sequence[SoundFacts], description: str) -> TrainingExample:
         """Mostly after a question; what follows the description may be asked for in meaningless words."""
         question_first = self._random.random() < QUESTION_FIRST
         before = f"{self._question(sounds).words()} {DESCRIBE}" if question_first else DESCRIBE
@@ -139,7 +139,7 @@ class Teacher:
         prompt = f"{question.words()} {DESCRIBE} in think tags then {TWO_WAYS}"
         return make_example(prompt, f"{THINK} {NOTHING} {THOUGHT} {question.solution.answer}", has_clip=True)
 
-    def _describe_and_say(self, before: str, description: str) -> Example:
+    def _describe_and_say(self, before: str, description: str) -> TrainingExample:
         words, last = self._words(6), self._words(1)
         prompt = f"{before} in think tags then say {words} and answer {last} ."
         return make_example(prompt, f"{THINK} {description} {words} {THOUGHT} {last}", has_clip=True)
@@ -174,7 +174,7 @@ class Teacher:
             if solution is not None and solution.answer == answer:
                 return sounds, self._with_options(question, solution)
 
-    def _of_text(self) -> Example:
+    def _of_text(self) -> TrainingExample:
         """Repeat words, answer from notes at once, or reason over them."""
         if self.mixed:
             return self._of_text_mixed()
@@ -193,7 +193,7 @@ class Teacher:
             )
         return make_example(f"{question.words()} {HOW}", reasoning(question), has_clip=False, given=f"{THINK} {notes}")
 
-    def _of_text_mixed(self) -> Example:
+    def _of_text_mixed(self) -> TrainingExample:
         """Make the same examples, half of the reasoning after a clip that the notes do not describe."""
         way = self._random.random()
         if way < 0.06:
@@ -220,7 +220,7 @@ class Teacher:
         first, _, rest = reasoning(question).partition(" ")
         return make_example(prompt, rest, has_clip=after_clip, given=f"{given} {first}")
 
-    def _repeat(self) -> Example:
+    def _repeat(self) -> TrainingExample:
         words, last = self._words(8), self._words(1)
         return make_example(f"think {words} and answer {last} .", f"{THINK} {words} {THOUGHT} {last}", has_clip=False)
 
@@ -235,8 +235,10 @@ def reasoning(question: ExampleQuestion) -> str:
     )
 
 
-def make_example(prompt: str, answer: str, *, has_clip: bool, given: str = "", ends: bool = True) -> Example:
+def make_example(prompt: str, answer: str, *, has_clip: bool, given: str = "", ends: bool = True) -> TrainingExample:
     """Encode an example; without a clip, the turn starts with the prompt. What is given of the answer is not learnt."""
     start = "" if has_clip else f"{START} user "
     end = f" {END}" if ends else ""
-    return Example(encode(f"{start}{prompt} {END} {START} assistant {given}"), encode(f"{answer}{end}"), has_clip)
+    return TrainingExample(
+        encode(f"{start}{prompt} {END} {START} assistant {given}"), encode(f"{answer}{end}"), has_clip
+    )

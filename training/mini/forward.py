@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from dtbench.training.mini.architecture import FRAMES_A_CHUNK, TOKENS_A_CHUNK
-from dtbench.training.mini.examples import Example
+from dtbench.training.mini.examples import TrainingExample
 from dtbench.training.mini.language import NUMBERS, ROLES, encode
 
 CLIP_TOKENS = 4 * TOKENS_A_CHUNK
@@ -34,7 +34,7 @@ class ExampleBatch(NamedTuple):
     """The next token; -100 where none is learnt."""
 
 
-def make_batch(rows: Sequence[Sequence[Example]]) -> ExampleBatch:
+def make_batch(rows: Sequence[Sequence[TrainingExample]]) -> ExampleBatch:
     """Put the examples about each clip into a row that starts with the clip."""
     import torch
 

@@ -21,7 +21,7 @@ from dtbench.tasks.mini_world.splits import BASE, slots
 from dtbench.training.mini import trial
 from dtbench.training.mini.architecture import build_model, save_model
 from dtbench.training.mini.audio import clip_features, word_head, word_labels, word_loss
-from dtbench.training.mini.examples import Example, Teacher
+from dtbench.training.mini.examples import Teacher, TrainingExample
 from dtbench.training.mini.forward import ExampleBatch, audio_states, make_batch, text_states
 
 
@@ -57,7 +57,7 @@ class MiniRecipe:
     """The share of clips that questions are asked about."""
 
 
-Row = tuple[int, Sequence[Example]]
+Row = tuple[int, Sequence[TrainingExample]]
 """The index of a clip, and examples about it."""
 _POOL = 16
 """How many batches are drawn at once, to be sorted by length."""

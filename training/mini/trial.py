@@ -8,7 +8,15 @@ from typing import Any, NamedTuple
 from dtbench.tasks.mini_world.hops import HELD_OUT, REASONED
 from dtbench.tasks.mini_world.items import Item
 from dtbench.training.mini.audio import clip_features
-from dtbench.training.mini.examples import DESCRIBE, DIRECT, HOW, Example, ExampleQuestion, make_example, reasoning
+from dtbench.training.mini.examples import (
+    DESCRIBE,
+    DIRECT,
+    HOW,
+    ExampleQuestion,
+    TrainingExample,
+    make_example,
+    reasoning,
+)
 from dtbench.training.mini.forward import ExampleBatch, hidden_states, make_batch
 from dtbench.training.mini.language import THINK
 
@@ -67,7 +75,7 @@ def _right(thinker: Any, features: Any, examples: ExampleBatch) -> list[list[boo
     return rows
 
 
-def _examples(item: Item) -> list[Example]:
+def _examples(item: Item) -> list[TrainingExample]:
     question = ExampleQuestion(item.question, item.choices, item.solution)
     notes = f"{question.words()} notes : {item.description} {HOW}"
     return [
