@@ -48,6 +48,10 @@ class _Waiting:
     """Its tokens and features, from when they are being made."""
 
 
+_MOST_NEEDED = 64
+"""So many batches that fit are enough to try larger ones: a few long clips do not keep a whole run in small batches."""
+
+
 class BatchSize:
     """How many prompts the next batch takes: half as many after one that did not fit, and later as many again."""
 
@@ -61,7 +65,7 @@ class BatchSize:
         """Halve a batch that did not fit; each time it takes twice as many that fit before more are tried."""
         self.size = max(1, tried // 2)
         self._fitted = 0
-        self._needed *= 2
+        self._needed = min(2 * self._needed, _MOST_NEEDED)
 
     def grow(self, tried: int) -> bool:
         """Count a batch that fitted, and return whether the next takes more."""

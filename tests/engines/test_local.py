@@ -195,7 +195,8 @@ def test_a_batch_that_does_not_fit_into_memory_is_halved_and_grows_again(tiny_qw
     assert "transformers: out of memory with a batch of 12; continuing with 6" in told["said"]
     assert told["together"] == told["alone"]
     assert told["said"][-1] == "transformers: trying batches of 12 again"
-    assert told["later"] == told["alone"] * told["times"]
+    assert told["later"]
+    assert all(answers == told["alone"] for answers in told["later"])
 
 
 def copied(checkpoint: Path, folder: Path) -> Path:

@@ -1,7 +1,7 @@
 """A checkpoint in a process whose memory does not take all questions at once: `python -m short_of_memory CHECKPOINT`.
 
 Prints as JSON what was said meanwhile, the answers given one by one before, those given together then, and those given
-some times over when there is memory again.
+in rounds when there is memory again, until batches are as large as before.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from dtbench.models.checkpoints.checkpoint import resolve_checkpoint
 from dtbench.models.local.model import Local
 
 QUESTIONS = 12
-TIMES = 16
+ROUNDS = 40
+"""At most; how often memory ran out, and so how many batches have to fit, depends on what the threads held then."""
+GROWN = f"transformers: trying batches of {QUESTIONS} again"
 LEFT = 60 << 20
 """Bytes: the features of all questions take more, those of some do not."""
 
@@ -40,9 +42,11 @@ async def main(source: str) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + LEFT, resource.RLIM_INFINITY))
     together = [one.text for one in await asyncio.gather(*map(model.generate, prompts))]
     resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    later = [one.text for one in await asyncio.gather(*map(model.generate, prompts * TIMES))]
+    later: list[list[str]] = []
+    while not later or (said[-1:] != [GROWN] and len(later) < ROUNDS):
+        later.append([one.text for one in await asyncio.gather(*map(model.generate, prompts))])
     await model.aclose()
-    print(json.dumps({"said": said, "alone": alone, "together": together, "later": later, "times": TIMES}))
+    print(json.dumps({"said": said, "alone": alone, "together": together, "later": later}))
 
 
 asyncio.run(main(sys.argv[1]))

@@ -56,6 +56,13 @@ def test_a_batch_grows_again_after_some_that_fit_and_later_after_each_failure() 
     assert [batch.grow(4) for _ in range(8)].index(True) == 7
 
 
+def test_however_often_a_batch_did_not_fit_larger_ones_are_tried_again_after_64() -> None:
+    batch = BatchSize(8)
+    for _ in range(20):
+        batch.shrink(8)
+    assert [batch.grow(4) for _ in range(64)].index(True) == 63
+
+
 def test_a_batch_that_was_not_full_tells_nothing_of_the_memory() -> None:
     batch = BatchSize(8)
     batch.shrink(8)
