@@ -16,9 +16,9 @@ demo: .venv/.demo  ## the model in the box answers the benchmark in the box, ane
 	$(BIN)/dtbench demo
 
 # Four files at a time, as many tests wait more than they compute.
-CAMPAIGNS := tests/faults tests/journeys tests/mutants
+CAMPAIGNS := tests/docs tests/faults tests/journeys tests/mutants
 QUICK := --numprocesses 4 --dist loadfile $(CAMPAIGNS:%=--ignore %) -m "not engine and not browser and not neighbour"
-quick: .venv/.dev  ## every test that needs no engine, no browser and no package of .venv-neighbours, without faults, journeys and mutants, in minutes
+quick: .venv/.dev  ## every test that needs no engine, no browser and no package of .venv-neighbours, without the pages of docs, faults, journeys and mutants, in minutes
 	$(BIN)/python -m pytest $(QUICK)
 
 coverage: .venv/.dev  ## how much of the package the quick tests run, as a figure

@@ -55,7 +55,8 @@ def test_each_command_is_executed_or_says_what_it_needs(page: Path) -> None:
 
 def walkers() -> list[Path]:
     """The modules that execute pages of docs/."""
-    return [*(ROOT / "tests").glob("test_*.py"), *(ROOT / "tests" / "journeys").glob("test_*.py")]
+    folders = (ROOT / "tests", ROOT / "tests" / "docs", ROOT / "tests" / "journeys")
+    return [test for folder in folders for test in folder.glob("test_*.py") if test != Path(__file__)]
 
 
 def test_the_variables_of_the_page_are_those_of_the_code() -> None:

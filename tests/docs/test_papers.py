@@ -11,7 +11,7 @@ from pages import blocks, python, shell
 from dtbench import paper_table, plot_runs
 from dtbench.harness.plot.request import KINDS
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "papers.md").read_text(encoding="utf-8")
 (COMMANDS,) = blocks(PAGE, "sh")
 (PYTHON,) = blocks(PAGE, "python")

@@ -11,7 +11,7 @@ from bench_page import VARIABLE, Figure, main, note, page_of, read_figures
 from contenders import Contender, print_table
 from measured import Cost
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 BENCHES = [f"bench_{part}" for part in ("audio", "frames", "harness", "http", "peers_http", "report", "run", "score")]
 
 
