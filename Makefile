@@ -40,7 +40,7 @@ lint: .venv/.dev
 	$(BIN)/lint-imports
 
 FIGURES := .bench.jsonl
-bench: .venv/.dev  ## how long things take, and docs/benchmarks.md anew; an hour, on a machine with nothing else to do
+bench: .venv/.dev  ## how long things take, and docs/benchmarks.md anew; half an hour, on a machine with nothing else to do
 	@rm -f $(FIGURES)
 	DTBENCH_BENCH_FIGURES=$(CURDIR)/$(FIGURES) DTBENCH_BENCH_LMMS=1 $(BIN)/python -m pytest tests/bench -o python_files='bench_*.py' --quiet --capture=no
 	$(BIN)/python tests/support/bench_page.py $(FIGURES) docs/benchmarks.md

@@ -35,6 +35,17 @@ def test_ratios_are_to_the_first_row_and_a_part_where_dtbench_takes_more_says_so
     assert clips == "Clips\n\n| | x |\n|---|--:|\n| dtbench | 1.00 |\n| a peer 1.0 | cannot: exit 1: KeyError |\n"
 
 
+def test_tables_that_compare_whole_harnesses_come_first_and_the_rest_as_measured() -> None:
+    parts = ("Start", "5000 questions: CPU", "Clips", "600 questions over HTTP: CPU")
+    page = page_of(Figure(part, "dtbench", 1.0) for part in parts)
+    assert [line for line in page.splitlines() if line.startswith("## ")] == [
+        "## 5000 questions: CPU",
+        "## 600 questions over HTTP: CPU",
+        "## Start",
+        "## Clips",
+    ]
+
+
 def test_a_table_of_contenders_is_noted_without_those_that_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
