@@ -18,7 +18,7 @@ LONG = {
     "tests/faults/test_kills_train.py": 80,
     "tests/faults/test_clocks.py": 40,
     "tests/faults/test_kills_mining.py": 40,
-    "tests/test_nightly_workflows.py": 80,
+    "tests/docs/test_nightly_workflows.py": 80,
     "tests/docs/test_robustness_page.py": 60,
     "tests/training/stages/test_validated_training.py": 60,
     "tests/training/stages/test_megatron_training.py": 40,

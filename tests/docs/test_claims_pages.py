@@ -11,7 +11,7 @@ import pytest
 from dtbench.training.claims.__main__ import main
 from dtbench.training.recipe.claims import MEANS
 
-DOCS = Path(__file__).parents[3] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 TABLES, PAGE = DOCS / "claims-tables.md", DOCS / "claims.md"
 FIGURE = re.compile(r"[+-]?\d+\.\d+(?: ± \d+\.\d+)?")
 
