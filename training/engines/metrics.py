@@ -128,6 +128,6 @@ def violated_guard(
             f"step 1: the model being trained differs from the start of the stage (kl {step['kl']:.3g}, at most "
             f"{kl_limit:g} is allowed): its forward pass is different in training; see engine.log."
         )
-    if step.get("grad_norm", 0.0) > LOGGED_SIGNAL and learns_deaf(step.get(AUDIO_GRADIENT), step["grad_norm"]):
+    if learns_deaf(step.get(AUDIO_GRADIENT), step.get("grad_norm", 0.0), above=LOGGED_SIGNAL):
         return f"step {number}: the policy is deaf: its loss does not depend on the clips."
     return None

@@ -184,13 +184,9 @@ class Teacher:
         sounds, question = self._question_without_clip()
         notes = describe_sounds(sounds)
         if way < 0.25:
-            return make_example(
-                f"{question.words()} notes : {notes} {DIRECT}", question.solution.answer, has_clip=False
-            )
+            return _after_notes(question, notes, DIRECT, question.solution.answer)
         if way < 0.6:
-            return make_example(
-                f"{question.words()} notes : {notes} {HOW}", f"{THINK} {reasoning(question)}", has_clip=False
-            )
+            return _after_notes(question, notes, HOW, f"{THINK} {reasoning(question)}")
         return make_example(f"{question.words()} {HOW}", reasoning(question), has_clip=False, given=f"{THINK} {notes}")
 
     def _of_text_mixed(self) -> TrainingExample:
@@ -202,13 +198,9 @@ class Teacher:
         notes, after_clip = describe_sounds(sounds), self._random.random() < AFTER_A_CLIP
         how = self._random.choices((f"{self._words(5)} .", HOW, TWO_WAYS), (0.45, 0.45, 0.1))[0]
         if way < 0.1:
-            return make_example(
-                f"{question.words()} notes : {notes} {DIRECT}", question.solution.answer, has_clip=False
-            )
+            return _after_notes(question, notes, DIRECT, question.solution.answer)
         if way < 0.3:
-            return make_example(
-                f"{question.words()} notes : {notes} {how}", f"{THINK} {reasoning(question)}", has_clip=after_clip
-            )
+            return _after_notes(question, notes, how, f"{THINK} {reasoning(question)}", has_clip=after_clip)
         if self._random.random() < DESCRIBED_FIRST:
             how = f"{DESCRIBE} in think tags then {how}"
         prompt, given = f"{question.words()} {how}", f"{THINK} {notes}"
@@ -233,6 +225,13 @@ def reasoning(question: ExampleQuestion) -> str:
     return (
         f"{question.solution.step} . so the answer is {question.solution.answer} {THOUGHT} {question.solution.answer}"
     )
+
+
+def _after_notes(
+    question: ExampleQuestion, notes: str, how: str, answer: str, *, has_clip: bool = False
+) -> TrainingExample:
+    """Make an example whose prompt states a question and notes."""
+    return make_example(f"{question.words()} notes : {notes} {how}", answer, has_clip=has_clip)
 
 
 def make_example(prompt: str, answer: str, *, has_clip: bool, given: str = "", ends: bool = True) -> TrainingExample:

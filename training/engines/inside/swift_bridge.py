@@ -31,9 +31,9 @@ NO_SIGNAL = 1e-6
 """A gradient up to this norm is rounding: rewards that are all alike teach nothing, neither from clips nor else."""
 
 
-def learns_deaf(audio_norm: float | None, grad_norm: float) -> bool:
+def learns_deaf(audio_norm: float | None, grad_norm: float, *, above: float = NO_SIGNAL) -> bool:
     """Return whether a step learnt something, and its loss does not depend on the clips; None where nobody measured."""
-    return audio_norm == 0 and grad_norm > NO_SIGNAL
+    return audio_norm == 0 and grad_norm > above
 
 
 @dataclass(frozen=True, slots=True)

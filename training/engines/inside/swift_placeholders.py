@@ -1,9 +1,9 @@
 """Let no answer that contains the token of a clip or a picture end a training.
 
-A model may sample such a token at any place (`<|IMAGE|>`, once in about half a million answers of our small one). When
-ms-swift then encodes the answer for training, it looks for the picture that belongs there, and the engine ends with a
-TypeError. Here the token becomes padding, and nothing is learnt at its place; the rest of the answer trains as usual.
-Rewards read the answer as it was written.
+A model may sample such a token at any place (`<|image_pad|>`; seen once, in about half a million answers of our small
+one). When ms-swift then encodes the answer for training, it looks for the picture that belongs there, and the engine
+ends with a TypeError. Here the token becomes padding, and nothing is learnt at its place; the rest of the answer trains
+as usual. Rewards read the answer as it was written.
 """
 
 from __future__ import annotations
